@@ -1,0 +1,5 @@
+"""``python -m semaudit``."""
+
+from semaudit.cli import main
+
+main()

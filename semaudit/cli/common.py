@@ -1,0 +1,56 @@
+"""What commands share: the version option, printing, exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from semaudit import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from semaudit.report.document import Verdict
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        print(f"semaudit {__version__}")
+        raise typer.Exit
+
+
+def version(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def stdout() -> Console:
+    """A console on standard output; wide enough for the tables where that is a file."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 132, highlight=False)
+
+
+def print_verdicts(verdicts: Sequence[Verdict], form: str) -> None:
+    """Print judged gates as a table, JSON or Markdown."""
+    if form == "json":
+        import json
+
+        print(json.dumps([verdict.model_dump(mode="json") for verdict in verdicts], indent=1))
+    elif form == "markdown":
+        from semaudit.report.markdown import verdicts_to_markdown
+
+        print(verdicts_to_markdown(verdicts))
+    else:
+        from semaudit.report.terminal import print_verdicts as as_table
+
+        as_table(verdicts, stdout())

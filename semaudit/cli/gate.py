@@ -1,0 +1,62 @@
+"""``semaudit gate``: judge a finished audit again, without the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semaudit.cli.common import print_verdicts
+
+
+def gate(
+    audit: Annotated[Path, typer.Argument(help="Audit folder, as --out of a scan wrote it.")],
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Limit, as 'flip_rate[noise]<=0.05'; repeatable. Default: the settings'."
+        ),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="semaudit.yaml or a TOML file.")] = None,
+    accept_inconclusive: Annotated[
+        bool | None, typer.Option("--accept-inconclusive", help="Exit 0 for inconclusive gates.")
+    ] = None,
+    format: Annotated[str | None, typer.Option(help="table, json or markdown.")] = None,
+    exit_zero: Annotated[
+        bool | None, typer.Option("--exit-zero", help="Exit 0 even if a gate fails.")
+    ] = None,
+) -> None:
+    """Judge the limits on a finished audit: no model, no pictures, no rerun.
+
+    Exit codes: 0 all pass, 1 a gate failed, 2 usage, 3 the audit cannot be read or judged,
+    4 nothing failed but something is inconclusive.
+    """
+    from semaudit import gates
+    from semaudit.errors import GateError
+    from semaudit.folder import REPORT
+    from semaudit.report.document import read_report
+    from semaudit.settings import resolve
+    from semaudit.store import Samples
+
+    flags = {
+        "fail_on": tuple(fail_on) if fail_on else None,
+        "accept_inconclusive": accept_inconclusive,
+        "format": format,
+        "exit_zero": exit_zero,
+    }
+    settings = resolve(flags, config=config).settings
+    if not settings.fail_on:
+        raise GateError("there is no limit to judge: give --fail-on 'flip_rate<=0.05'")
+    limits = [gates.parse(text) for text in settings.fail_on]
+    report = read_report(audit / REPORT)
+    metrics = {each.name: each.metric for each in report.metrics}
+    bound = gates.bind(limits, metrics, report.layout, report.data.labelled)
+    verdicts = gates.judge(bound, Samples(audit, report.layout), report.degenerate)
+    print_verdicts(verdicts, settings.format)
+    code = gates.exit_code(
+        verdicts,
+        degenerate=report.degenerate is not None,
+        accept_inconclusive=settings.accept_inconclusive,
+    )
+    raise typer.Exit(0 if settings.exit_zero else code)

@@ -1,0 +1,63 @@
+"""The live progress bar, on standard error and only where a person watches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from semaudit.stream import Progress
+
+
+@dataclass
+class Seen:
+    """How many pictures are done; what an interrupted scan can tell."""
+
+    pictures: int = 0
+    total: int = 0
+
+
+@contextmanager
+def live(seen: Seen, *, shown: bool) -> Iterator[Callable[[Progress], None]]:
+    """Show a bar while the body runs; yields the scan's ``watch``."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[pictures]} pictures"),
+        TextColumn("{task.completed:,}/{task.total:,} probe rungs"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=console,
+        transient=True,
+        disable=not (shown and console.is_terminal),
+    )
+    with bar:
+        task = bar.add_task("loading", total=0, pictures="0/?", rate="")
+        started = time.monotonic()
+
+        def watch(progress: Progress) -> None:
+            nonlocal started
+            if seen.total == 0:
+                started = time.monotonic()
+            seen.pictures, seen.total = progress.pictures, progress.total_pictures
+            elapsed = time.monotonic() - started
+            share = progress.cells / progress.total_cells * progress.total_pictures
+            bar.update(
+                task,
+                description="scanning",
+                completed=progress.cells,
+                total=progress.total_cells,
+                pictures=f"{progress.pictures:,}/{progress.total_pictures:,}",
+                rate=f"{share / elapsed:.1f} pictures/s" if elapsed > 0 else "",
+            )
+
+        yield watch

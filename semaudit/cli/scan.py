@@ -1,0 +1,153 @@
+"""``semaudit scan``: audit a model on pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semaudit.cli.run import run_scan
+
+_MODEL, _DATA, _RUN, _BATTERY, _OUT = "Model", "Pictures", "How it runs", "Battery", "Verdict"
+
+
+def scan(
+    ctx: typer.Context,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="timm name (resnet50.a1_in1k), or a checkpoint (.pt .pth .safetensors)."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of class folders, or of pictures.", rich_help_panel=_DATA),
+    ] = None,
+    label_pattern: Annotated[
+        str | None,
+        typer.Option(
+            help="Regex whose group is the label in a picture's name; others are left out.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    ignore_labels: Annotated[
+        bool | None,
+        typer.Option("--ignore-labels", help="Take as unlabelled.", rich_help_panel=_DATA),
+    ] = None,
+    num_samples: Annotated[
+        int | None,
+        typer.Option(help="Pictures to take, seeded, class-balanced.", rich_help_panel=_DATA),
+    ] = None,
+    arch: Annotated[
+        str | None,
+        typer.Option(help="timm architecture of a checkpoint.", rich_help_panel=_MODEL),
+    ] = None,
+    num_classes: Annotated[
+        int | None, typer.Option(help="Default: from the weights.", rich_help_panel=_MODEL)
+    ] = None,
+    in_chans: Annotated[
+        int | None, typer.Option(help="Default: from the weights.", rich_help_panel=_MODEL)
+    ] = None,
+    img_size: Annotated[
+        int | None, typer.Option(help="Default: the model's own.", rich_help_panel=_MODEL)
+    ] = None,
+    input_size: Annotated[
+        str | None, typer.Option(help="As 3,224,224.", rich_help_panel=_MODEL)
+    ] = None,
+    crop_pct: Annotated[
+        float | None, typer.Option(help="Share kept by the crop.", rich_help_panel=_MODEL)
+    ] = None,
+    crop_mode: Annotated[
+        str | None, typer.Option(help="center, squash or border.", rich_help_panel=_MODEL)
+    ] = None,
+    interpolation: Annotated[
+        str | None, typer.Option(help="Resize filter, as bicubic.", rich_help_panel=_MODEL)
+    ] = None,
+    mean: Annotated[
+        str | None, typer.Option(help="As 0.485,0.456,0.406.", rich_help_panel=_MODEL)
+    ] = None,
+    std: Annotated[
+        str | None, typer.Option(help="As 0.229,0.224,0.225.", rich_help_panel=_MODEL)
+    ] = None,
+    batch_size: Annotated[
+        str | None,
+        typer.Option("--batch-size", "-b", help="auto, or pictures.", rich_help_panel=_RUN),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cuda, cuda:N, mps or cpu.", rich_help_panel=_RUN)
+    ] = None,
+    amp_dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="auto (bfloat16 on CUDA), float32, bfloat16 or float16.", rich_help_panel=_RUN
+        ),
+    ] = None,
+    channels_last: Annotated[
+        bool | None,
+        typer.Option(
+            "--channels-last/--no-channels-last", help="Default: on.", rich_help_panel=_RUN
+        ),
+    ] = None,
+    torchcompile: Annotated[
+        bool | None,
+        typer.Option("--torchcompile", help="Compile the model.", rich_help_panel=_RUN),
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option("--workers", "-j", help="auto, or processes that read.", rich_help_panel=_RUN),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of draws and samples; 0.", rich_help_panel=_RUN)
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="semaudit.yaml or a TOML file.", rich_help_panel=_RUN),
+    ] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="quick, standard, full, a family, a probe or a glob; repeatable.",
+            rich_help_panel=_BATTERY,
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out, named the same way.", rich_help_panel=_BATTERY),
+    ] = None,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(help="Python file with a perturbation; it is run.", rich_help_panel=_BATTERY),
+    ] = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(help="Limit, as 'flip_rate[noise]<=0.05'; repeatable.", rich_help_panel=_OUT),
+    ] = None,
+    accept_inconclusive: Annotated[
+        bool | None,
+        typer.Option(
+            "--accept-inconclusive", help="Exit 0 for inconclusive gates.", rich_help_panel=_OUT
+        ),
+    ] = None,
+    exit_zero: Annotated[
+        bool | None,
+        typer.Option("--exit-zero", help="Exit 0 even if a gate fails.", rich_help_panel=_OUT),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the audit.", rich_help_panel=_OUT)
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(help="table, json or markdown.", rich_help_panel=_OUT)
+    ] = None,
+    quiet: Annotated[
+        bool | None,
+        typer.Option("--quiet", "-q", help="Print verdicts only.", rich_help_panel=_OUT),
+    ] = None,
+) -> None:
+    """Audit a model on pictures: how discontinuous it is, where, and whether it breaks limits.
+
+    Exit codes: 0 all gates pass, 1 a gate failed, 2 usage or configuration, 3 the audit could not
+    be completed, 4 nothing failed but something is inconclusive.
+    """
+    flags = {name: value for name, value in ctx.params.items() if value not in (None, [], ())}
+    run_scan(flags, config)

@@ -1,0 +1,52 @@
+"""One number a picture, for any metric and any part of the battery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semaudit.layout import NOISE_FLOOR_FAMILY, Array, Layout, reduce
+from semaudit.metric import NOISE_FLOOR, SCORE, Metric
+from semaudit.store import Samples
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the battery: the tracks in it, and at which rung if at one."""
+
+    tracks: tuple[int, ...]
+    rung: float | int | None = None
+
+
+def bounds(metric: Metric, layout: Layout, part: Part) -> tuple[float, float]:
+    """The range of a metric on a part; an onset cannot exceed the ladder."""
+    if metric.comparable:
+        return metric.bounds
+    return metric.bounds[0], max(layout.tracks[track].ladder[-1] for track in part.tracks)
+
+
+def values(samples: Samples, metric: Metric, parts: Sequence[Part]) -> Array:
+    """(N, len(parts)) one number a picture and part; NaN where the metric does not apply.
+
+    A path that never flips has no onset: it counts as the ladder's last strength, which makes the
+    mean the restricted mean of survival analysis, and errs to the small side.
+    """
+    layout = samples.layout
+    if metric == NOISE_FLOOR:
+        parts = [Part(layout.matching(NOISE_FLOOR_FAMILY))]
+    if metric.level == "image":
+        return np.repeat(samples.image(metric.column)[:, None], len(parts), axis=1)
+    if metric.level == "path":
+        matrix: NDArray[np.floating] = samples.path(metric.column)
+        if not metric.comparable:
+            ends = np.array([track.ladder[-1] for track in layout.tracks])
+            matrix = np.where(np.isnan(matrix), ends, matrix)
+        weights = [layout.path_weights(part.tracks) for part in parts]
+    else:
+        matrix = samples.rung(metric.column)
+        weights = [layout.cell_weights(part.tracks, part.rung) for part in parts]
+    reduced = reduce(matrix, np.stack(weights, axis=1))
+    return 100 * (1 - reduced) if metric == SCORE else reduced

@@ -1,0 +1,62 @@
+"""Distances between two outputs of a classifier: pure, batched and differentiable.
+
+The metrics and the fine-tuning loss use the very same functions.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def jensen_shannon(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """Jensen-Shannon divergence, base 2, of two batches of log-probabilities.
+
+    JSD(p, q) = KL(p || m) / 2 + KL(q || m) / 2 with m = (p + q) / 2 (Lin 1991). It stays in log
+    space: in probability space its gradient is not finite at extreme logits.
+
+    Args:
+        log_p: natural log-probabilities, (..., classes), as from ``log_softmax``.
+        log_q: the same shape.
+
+    Returns:
+        (...), bits, in [0, 1]. Its square root is a metric, but do not differentiate that:
+        its gradient is infinite where the two are equal.
+    """
+    log_m = torch.logaddexp(log_p, log_q) - math.log(2)
+    divergence = log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)
+    return (divergence.sum(-1) / (2 * math.log(2))).clamp(0, 1)
+
+
+def entropy(log_p: Tensor) -> Tensor:
+    """Shannon entropy in bits of log-probabilities (..., classes), in [0, log2(classes)]."""
+    return -(log_p.exp() * log_p).sum(-1) / math.log(2)
+
+
+def centred(logits: Tensor) -> Tensor:
+    """Logits (..., classes) less their mean: softmax does not see a common offset."""
+    return logits - logits.mean(-1, keepdim=True)
+
+
+def logit_distance(logits: Tensor, other: Tensor) -> Tensor:
+    """Euclidean distance (...) of two batches of centred logits (..., classes), in [0, inf).
+
+    Shrinking the logits shrinks it, so it never stands alone: read it beside the mean logit norm
+    and the cosine distance of the features, which is free of scale.
+    """
+    norm: Tensor = torch.linalg.vector_norm(centred(logits) - centred(other), dim=-1)
+    return norm
+
+
+def cosine_distance(features: Tensor, other: Tensor) -> Tensor:
+    """1 - cos of the angle between two batches of vectors (..., d): (...), in [0, 2].
+
+    Two zero vectors are at distance 0; a zero and a non-zero one at distance 1.
+    """
+    norms = torch.linalg.vector_norm(features, dim=-1) * torch.linalg.vector_norm(other, dim=-1)
+    cosine = (features * other).sum(-1) / norms.clamp_min(torch.finfo(norms.dtype).tiny)
+    distance = (1 - cosine).clamp(0, 2)
+    moved: Tensor = distance.where((features != other).any(-1), torch.zeros_like(distance))
+    return moved

@@ -1,0 +1,68 @@
+"""The audit folder appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from semaudit.errors import UsageError
+
+MANIFEST, REPORT, MARKDOWN = "manifest.json", "report.json", "report.md"
+
+
+def check_target(out: Path) -> None:
+    """Raise UsageError unless ``out`` can become an audit folder.
+
+    An earlier audit is replaced; any other folder with something in it is not touched.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out} is a file; name a folder")
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise UsageError(f"--out {out} is not empty and is no earlier audit; name another folder")
+    parent = out.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(out if out.is_dir() else parent, os.W_OK | os.X_OK):
+        raise UsageError(f"--out {out} cannot be written: no permission in {parent}")
+
+
+@contextmanager
+def appearing(out: Path) -> Iterator[Path]:
+    """Yield a new folder beside ``out`` that takes its name at the end.
+
+    If the body raises, the folder goes; but what an interrupted one has written stays, at ``out``
+    with ``.partial`` added to its name.
+    """
+    try:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.absolute().parent))
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be written: {error}") from error
+    work.chmod(0o755)
+    try:
+        yield work
+    except KeyboardInterrupt:
+        if any(work.iterdir()):
+            _replace(work, partial(out))
+        raise
+    else:
+        _replace(work, out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def partial(out: Path) -> Path:
+    """Where the samples of an interrupted scan stay."""
+    return out.with_name(f"{out.name}.partial")
+
+
+def _replace(work: Path, target: Path) -> None:
+    old = work.with_name(f"{work.name}-old")
+    if target.exists():
+        target.rename(old)
+    work.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,132 @@
+"""Measures one batch of images under the whole battery, with two reads from the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semaudit.errors import AuditError
+from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.metrics import IMAGE_FUNCTIONS, PATH_FUNCTIONS, RUNG_FUNCTIONS, View
+from semaudit.metrics.derived import ONSET
+from semaudit.models import Classifier
+from semaudit.onset import find_onsets, first_flips
+from semaudit.perturbations import Draw
+from semaudit.probes import Probe
+from semaudit.trace import Trace, look, walk
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What one batch of n images gave under P probes with C cells (probe and rung) in all.
+
+    Attributes:
+        images: by column, (n,).
+        paths: by column, (n, P).
+        rungs: by column, (n, C), probe by probe in the battery's order.
+        clean_classes: (n,) top-1 classes of the clean images.
+        classes: (n, C) top-1 classes.
+        output_sum: (classes,) sum of the n clean softmax outputs, left on the device.
+    """
+
+    images: dict[str, Array]
+    paths: dict[str, Array]
+    rungs: dict[str, Array]
+    clean_classes: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    output_sum: Tensor
+
+
+def measure(
+    classifier: Classifier,
+    battery: Sequence[Probe],
+    images: Tensor,
+    image_ids: Sequence[str],
+    seed: int,
+    step: Callable[[int], None] = lambda _: None,
+) -> Measures:
+    """Measure images (n, c, h, w) in [0, 1], on the classifier's device, under every probe.
+
+    Raises:
+        AuditError: an output is not finite; names the image, the probe and the strength.
+    """
+    with torch.inference_mode():
+        clean = look(classifier, images)
+        draws = [Draw.of(seed, probe.name, image_ids, images.device) for probe in battery]
+        traces = [
+            walk(classifier, probe, clean, draw, step)
+            for probe, draw in zip(battery, draws, strict=True)
+        ]
+        measures = _gather(clean, traces)
+        _check_finite(measures, battery, image_ids)
+        measures.paths[ONSET.column] = _onsets(classifier, battery, clean, draws, measures)
+    return measures
+
+
+def _gather(clean: View, traces: Sequence[Trace]) -> Measures:
+    """Bring everything to the host in one read."""
+    n = len(clean.images)
+    dtype = clean.logits.dtype
+    image = [clean.top_class.to(dtype), *(function(clean) for function in IMAGE_FUNCTIONS.values())]
+    path = [torch.stack([trace.paths[name] for trace in traces], 1) for name in PATH_FUNCTIONS]
+    rung = [torch.cat([trace.rungs[name] for trace in traces], 1) for name in RUNG_FUNCTIONS]
+    classes = torch.cat([trace.classes for trace in traces], 1).to(dtype)
+    columns = [*(values[:, None] for values in image), *path, *rung, classes]
+    host: Array = torch.cat([column.to(dtype) for column in columns], 1).cpu().double().numpy()
+    pieces = iter(np.split(host, np.cumsum([column.shape[1] for column in columns])[:-1], axis=1))
+    clean_classes = next(pieces).reshape(n).astype(np.int64)
+    return Measures(
+        images={name: next(pieces).reshape(n) for name in IMAGE_FUNCTIONS},
+        paths={name: next(pieces) for name in PATH_FUNCTIONS},
+        rungs={name: next(pieces) for name in RUNG_FUNCTIONS},
+        clean_classes=clean_classes,
+        classes=next(pieces).astype(np.int64),
+        output_sum=clean.log_probabilities.exp().sum(0),
+    )
+
+
+def _check_finite(measures: Measures, battery: Sequence[Probe], image_ids: Sequence[str]) -> None:
+    broken = np.flatnonzero(~np.isfinite(measures.images["entropy"]))
+    if broken.size:
+        raise AuditError(
+            f"the model's output for the clean picture {image_ids[broken[0]]!r} is not finite; "
+            "check the weights and the input range, or try --amp-dtype float32"
+        )
+    cells_broken = np.argwhere(~np.isfinite(measures.rungs["shift"]))
+    if len(cells_broken):
+        image, cell = cells_broken[0]
+        cells = [(probe.name, strength) for probe in battery for strength in probe.ladder]
+        name, strength = cells[cell]
+        raise AuditError(
+            f"the model's output for picture {image_ids[image]!r} under {name} at {strength:g} "
+            "is not finite; try --amp-dtype float32, or leave the probe out with --ignore"
+        )
+
+
+def _onsets(
+    classifier: Classifier,
+    battery: Sequence[Probe],
+    clean: View,
+    draws: Sequence[Draw],
+    measures: Measures,
+) -> Array:
+    onsets = np.full((len(clean.images), len(battery)), np.nan)
+    ends = np.cumsum([len(probe.ladder) for probe in battery])
+    flips = np.split(measures.rungs["flip"] > 0, ends[:-1], axis=1)
+    found = [
+        flip
+        for index, probe in enumerate(battery)
+        if probe.family != NOISE_FLOOR_FAMILY
+        for flip in first_flips(flips[index], index, probe.ladder)
+    ]
+    strengths = find_onsets(classifier, clean.images, clean.top_class, found, battery, draws)
+    for flip, strength in zip(found, strengths.cpu().tolist(), strict=True):
+        onsets[flip.image, flip.probe] = strength
+    return onsets

@@ -1,0 +1,37 @@
+"""What a metric is. Kept apart from the functions that measure, so that gates need no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Bounds = tuple[float, float]
+Level = Literal["image", "path", "rung"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named measurement of one number an image.
+
+    Attributes:
+        name: what gates and reports call it.
+        column: its column in the samples.
+        level: measured once an image, once a path (image and probe) or once a rung.
+        bounds: the range that it cannot leave; the intervals rely on it.
+        comparable: whether its values mean the same for all probes, so that families and the
+            whole have an average of it.
+        description: one line.
+    """
+
+    name: str
+    column: str
+    level: Level
+    bounds: Bounds
+    comparable: bool
+    description: str
+
+
+SCORE = Metric("score", "jump", "path", (0, 100), True, "Continuity score: 100 x (1 - mean jump).")
+NOISE_FLOOR = Metric(
+    "noise_floor", "shift", "rung", (0, 1), True, "Shift of clean pictures in another batch."
+)

@@ -1,0 +1,76 @@
+"""Metrics of the output: how far the answer moved."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from semaudit import divergence
+from semaudit.metrics.registry import image_metric, rung_metric
+from semaudit.metrics.views import Rung, View
+
+INF = float("inf")
+
+
+@rung_metric(bounds=(0, 1))
+def shift(rung: Rung) -> Tensor:
+    """Semantic shift: Jensen-Shannon divergence of the softmax outputs, bits."""
+    return divergence.jensen_shannon(rung.clean.log_probabilities, rung.current.log_probabilities)
+
+
+@rung_metric(bounds=(0, 1), name="flip_rate")
+def flip(rung: Rung) -> Tensor:
+    """Whether the top-1 class differs from the clean one: 1 or 0."""
+    return (rung.clean.top_class != rung.current.top_class).to(rung.clean.logits.dtype)
+
+
+@rung_metric(bounds=(0, 15))
+def top5_distance(rung: Rung) -> Tensor:
+    """Top-5 distance of ImageNet-P: how far the clean top five moved in the ranking.
+
+    sum over i < 5 of |min(i, 5) - min(rank'(i), 5)|, rank'(i) the new rank, from 0, of the class
+    that ranked i (Hendrycks and Dietterich 2019, the published definition's cumulative form).
+    """
+    best = rung.clean.ranking
+    logits = rung.current.logits
+    scores = logits.gather(1, best)
+    above = (logits[:, None, :] > scores[:, :, None]).sum(-1)
+    # Ties rank by index, as the clean ranking does.
+    index = torch.arange(logits.shape[1], device=logits.device)
+    tied = (logits[:, None, :] == scores[:, :, None]) & (index < best[:, :, None])
+    ranks = (above + tied.sum(-1)).clamp_max(5)
+    places = torch.arange(best.shape[1], device=logits.device)
+    return (places - ranks).abs().sum(-1).to(logits.dtype)
+
+
+@rung_metric(bounds=(0, 2))
+def feature_distance(rung: Rung) -> Tensor:
+    """Cosine distance of the penultimate features; NaN where the model shows none."""
+    if rung.clean.features is None or rung.current.features is None:
+        return torch.full_like(rung.clean.logits[:, 0], float("nan"))
+    return divergence.cosine_distance(rung.clean.features, rung.current.features)
+
+
+@rung_metric(bounds=(0, INF))
+def logit_distance(rung: Rung) -> Tensor:
+    """Euclidean distance of the centred logits."""
+    return divergence.logit_distance(rung.clean.logits, rung.current.logits)
+
+
+@image_metric(bounds=(0, 1))
+def confidence(view: View) -> Tensor:
+    """Softmax probability of the clean top-1 class."""
+    return view.log_probabilities.amax(-1).exp()
+
+
+@image_metric(bounds=(0, INF))
+def entropy(view: View) -> Tensor:
+    """Entropy of the clean softmax output, bits."""
+    return divergence.entropy(view.log_probabilities)
+
+
+@image_metric(bounds=(0, INF))
+def logit_norm(view: View) -> Tensor:
+    """Euclidean norm of the clean centred logits."""
+    norm: Tensor = torch.linalg.vector_norm(divergence.centred(view.logits), dim=-1)
+    return norm

@@ -1,0 +1,172 @@
+"""The one shape in which every model is audited: pictures in [0, 1] in, logits out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from semaudit.errors import ModelError
+from semaudit.models.names import ClassNames
+from semaudit.models.preprocessing import Preprocessing
+from semaudit.models.tap import Tapped
+from semaudit.models.weights import frozen
+
+Provenance = dict[str, str | list[str] | None]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a classifier puts out for n pictures.
+
+    Attributes:
+        logits: (n, classes), float32, or float64 when the module is float64.
+        features: (n, d), the input of the last classifying layer, in the same dtype; None when
+            there is no such layer to be found.
+    """
+
+    logits: Tensor
+    features: Tensor | None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and how a classifier runs."""
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    amp_dtype: torch.dtype | None = None
+    channels_last: bool = False
+    compile: bool = False
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """An image classifier together with its normalisation and what is known about it.
+
+    Attributes:
+        module: the model itself; it takes normalised pictures.
+        preprocessing: the picture size and statistics.
+        class_names: what the classes are called.
+        num_classes: the width of the logits.
+        name: what to call the model in a report.
+        provenance: where the weights came from, fit for JSON.
+        placement: where and how it runs; see `place`.
+    """
+
+    module: nn.Module
+    preprocessing: Preprocessing
+    class_names: ClassNames
+    num_classes: int
+    name: str
+    provenance: Provenance
+    placement: Placement = field(default_factory=Placement)
+
+    def place(
+        self,
+        device: torch.device,
+        *,
+        amp_dtype: torch.dtype | None = None,
+        channels_last: bool = False,
+        compile: bool = False,
+    ) -> Classifier:
+        """Return a classifier with its own copy of the module on ``device``, ready for inference.
+
+        The module is copied because `nn.Module.to` moves in place, which would pull the weights
+        from under this classifier.
+
+        Raises:
+            ModelError: the device cannot take the model.
+        """
+        try:
+            module = copy.deepcopy(self.module).to(device)
+        except (RuntimeError, AssertionError) as error:  # no such device, or out of its memory
+            raise ModelError(f"{self.name} cannot be moved to {device}: {error}") from error
+        if channels_last:
+            module = module.to(memory_format=torch.channels_last)
+        placement = Placement(device, amp_dtype, channels_last, compile)
+        return replace(self, module=frozen(module), placement=placement)
+
+    def __call__(self, images: Tensor) -> Outputs:
+        """Classify pictures of shape (n, c, h, w) with values in [0, 1].
+
+        Gradients flow to ``images`` unless the caller runs in `torch.inference_mode`.
+
+        Raises:
+            ModelError: the pictures, or what the module makes of them, have the wrong shape.
+        """
+        channels = self.preprocessing.input_size[0]
+        if images.ndim != 4 or images.shape[1] != channels or not images.is_floating_point():
+            raise ModelError(
+                f"{self.name} takes float pictures of shape (n, {channels}, h, w), "
+                f"not {_described(images)}"
+            )
+        placement = self.placement
+        with torch.autocast(
+            placement.device.type,
+            dtype=placement.amp_dtype,
+            enabled=placement.amp_dtype is not None,
+        ):
+            output, features = self._forward(images)
+        expected = (len(images), self.num_classes)
+        if not isinstance(output, Tensor) or tuple(output.shape) != expected:
+            raise ModelError(
+                f"{self.name} puts out {_described(output)} where logits of shape {expected} "
+                "are needed; wrap the model so that forward returns only its logits"
+            )
+        return Outputs(_upcast(output), None if features is None else _upcast(features))
+
+    def check(self) -> None:
+        """Classify one mid-grey and one random picture, to fail early rather than mid-audit.
+
+        Raises:
+            ModelError: the module fails on them, or puts out anything but finite logits.
+        """
+        size = self.preprocessing.input_size
+        noise = torch.rand(size, generator=torch.Generator().manual_seed(0))
+        images = torch.stack([torch.full(size, 0.5), noise]).to(self.placement.device)
+        try:
+            with torch.inference_mode():
+                logits = self(images).logits
+        except ModelError:
+            raise
+        except Exception as error:  # the module is foreign code: it may raise anything
+            raise ModelError(
+                f"{self.name} fails on a picture of size {size}: {type(error).__name__}: {error}. "
+                "Check the input size (--img-size) and the number of channels (--in-chans)"
+            ) from error
+        if not torch.isfinite(logits).all():
+            raise ModelError(
+                f"{self.name} puts out NaN or infinite logits for a grey and a random picture; "
+                "check the checkpoint, or run without reduced precision"
+            )
+
+    @cached_property
+    def _forward(self) -> Callable[[Tensor], tuple[object, Tensor | None]]:
+        """Built on first use, so that a classifier that is only moved compiles nothing."""
+        # The first call may come inside inference_mode; tensors made there would later refuse
+        # to take part in an input gradient.
+        with torch.inference_mode(False):
+            tapped = Tapped(
+                self.module,
+                self.num_classes,
+                self.preprocessing,
+                self.placement.device,
+                channels_last=self.placement.channels_last,
+            )
+        return torch.compile(tapped) if self.placement.compile else tapped
+
+
+def _upcast(tensor: Tensor) -> Tensor:
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"a {str(value.dtype).removeprefix('torch.')} tensor of shape {tuple(value.shape)}"
+    return f"a {type(value).__name__}"

@@ -1,0 +1,133 @@
+"""How a picture becomes a classifier's input, in timm's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from statistics import fmean
+
+from timm.data import resolve_data_config
+from torch import nn
+
+from semaudit.errors import UsageError, did_you_mean
+
+CROP_MODES = ("center", "squash", "border")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "box", "hamming", "lanczos")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a picture goes through; all but ``mean`` and ``std`` happens before the Classifier.
+
+    Attributes:
+        input_size: channels, height, width.
+        mean: subtracted, one number a channel, of pictures in [0, 1].
+        std: divided by, one number a channel.
+        crop_pct: the share of the resized picture that the crop keeps.
+        crop_mode: ``center``, ``squash`` or ``border``.
+        interpolation: the resampling filter, such as ``bicubic``.
+    """
+
+    input_size: tuple[int, int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    crop_pct: float
+    crop_mode: str
+    interpolation: str
+
+
+@dataclass(frozen=True)
+class PreprocessingOverrides:
+    """Settings that replace the model's own, named as timm's flags; None keeps the model's.
+
+    Raises:
+        UsageError: a value is impossible.
+    """
+
+    img_size: int | None = None
+    input_size: tuple[int, int, int] | None = None
+    crop_pct: float | None = None
+    crop_mode: str | None = None
+    interpolation: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.img_size is not None and self.img_size < 1:
+            raise UsageError(f"img_size is {self.img_size}; give a positive number of pixels")
+        if self.input_size is not None and (len(self.input_size) != 3 or min(self.input_size) < 1):
+            raise UsageError(f"input_size is {self.input_size}; give channels, height and width")
+        if self.crop_pct is not None and not 0 < self.crop_pct <= 1:
+            raise UsageError(f"crop_pct is {self.crop_pct}; give a share above 0 and up to 1")
+        if self.std is not None and not all(value > 0 for value in self.std):
+            raise UsageError(f"std is {self.std}; give positive numbers")
+        _one_of("crop_mode", self.crop_mode, CROP_MODES)
+        _one_of("interpolation", self.interpolation, INTERPOLATIONS)
+
+    @property
+    def spatial_size(self) -> tuple[int, int] | None:
+        """Height and width, when overridden."""
+        if self.input_size is not None:
+            return self.input_size[1:]
+        return None if self.img_size is None else (self.img_size, self.img_size)
+
+
+def input_channels(in_chans: int | None, overrides: PreprocessingOverrides) -> int | None:
+    """Return the asked-for number of channels, from either setting, or None.
+
+    Raises:
+        UsageError: the two settings disagree.
+    """
+    declared = overrides.input_size[0] if overrides.input_size is not None else None
+    if in_chans is not None and declared is not None and in_chans != declared:
+        raise UsageError(f"in_chans is {in_chans} but input_size starts with {declared}; drop one")
+    return declared if in_chans is None else in_chans
+
+
+def preprocessing_of(
+    module: nn.Module, overrides: PreprocessingOverrides, *, channels: int
+) -> Preprocessing:
+    """Resolve timm's own settings of ``module`` under the overrides.
+
+    A module that timm knows nothing about is taken to eat pictures in [0, 1] as they are:
+    224 x 224, mean 0, std 1.
+
+    Raises:
+        UsageError: mean or std has neither one value nor one a channel.
+    """
+    for key, values in (("mean", overrides.mean), ("std", overrides.std)):
+        if values is not None and len(values) not in (1, channels):
+            raise UsageError(
+                f"{key} has {len(values)} values for {channels} channels; give 1 or {channels}"
+            )
+    settings = resolve_data_config(
+        {**asdict(overrides), "in_chans": channels},
+        pretrained_cfg=timm_config(module) or {"mean": (0.0,), "std": (1.0,)},
+    )
+    return Preprocessing(
+        input_size=(channels, *settings["input_size"][1:]),
+        mean=_per_channel(settings["mean"], channels),
+        std=_per_channel(settings["std"], channels),
+        crop_pct=float(settings["crop_pct"]),
+        crop_mode=settings["crop_mode"],
+        interpolation=settings["interpolation"],
+    )
+
+
+def timm_config(module: nn.Module) -> Mapping[str, object] | None:
+    """Return the settings that timm attaches to its models, or None."""
+    config = getattr(module, "pretrained_cfg", None)
+    return config if isinstance(config, Mapping) and config else None
+
+
+def _per_channel(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    """Average statistics that were stated for another number of channels, as timm's loader does."""
+    if len(values) == channels:
+        return tuple(float(value) for value in values)
+    return (fmean(values),) * channels
+
+
+def _one_of(key: str, value: str | None, allowed: tuple[str, ...]) -> None:
+    if value is not None and value not in allowed:
+        hint = did_you_mean(value, allowed)
+        raise UsageError(f"unknown {key} {value!r}{hint}; one of: {', '.join(allowed)}")

@@ -1,0 +1,18 @@
+"""Changes that keep the meaning of a picture: importing this registers the built-in families."""
+
+from semaudit.perturbations import (
+    blur,
+    geometric,
+    identity,
+    noise,
+    occlusion,
+    photometric,
+    resampling,
+)
+from semaudit.perturbations.draw import Draw
+from semaudit.perturbations.registry import Perturbation, Strength, get, perturbation, registered
+
+__all__ = ["Draw", "Perturbation", "Strength", "get", "perturbation", "registered"]
+
+# Imported for what they register; a plain list, so that nothing is found by accident.
+_FAMILIES = (identity, noise, blur, photometric, geometric, resampling, occlusion)

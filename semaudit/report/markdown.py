@@ -1,0 +1,53 @@
+"""The report as Markdown, for a file or a pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from semaudit.report import text
+from semaudit.report.document import Report, Verdict
+
+WORST = 10
+
+
+def to_markdown(report: Report) -> str:
+    """Return the whole report."""
+    parts = [f"# semaudit: {_escape(text.subject(report))}"]
+    if report.degenerate is not None:
+        parts.append(f"**Degenerate model:** {_escape(report.degenerate)}")
+    if report.verdicts:
+        parts.append(verdicts_to_markdown(report.verdicts))
+    parts.append("\n".join(f"- {name}: {_escape(value)}" for name, value in text.headline(report)))
+    parts += [f"> {_escape(note)}" for note in report.data.notes]
+    for title, headers, rows in (
+        ("Probes, worst first", text.PROBE_HEADERS, text.probe_rows(report)),
+        ("Families", text.FAMILY_HEADERS, text.family_rows(report)),
+        ("Worst pictures", text.WORST_HEADERS, text.worst_rows(report, WORST)),
+        ("Commonest flips", text.FLIP_HEADERS, text.flip_rows(report, WORST)),
+    ):
+        if rows:
+            parts.append(f"## {title}\n\n{_table(headers, rows)}")
+    parts.append(
+        f"Means over {report.data.pictures:,} pictures with 95 % intervals. "
+        f"semaudit {report.semaudit}, seed {report.seed}, "
+        f"weights `{report.model.weights_sha256[:12]}`, pictures `{report.data.fingerprint[:12]}`."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def verdicts_to_markdown(verdicts: Sequence[Verdict]) -> str:
+    """Return the gates, judged."""
+    return f"## Gates\n\n{_table(text.VERDICT_HEADERS, text.verdict_rows(verdicts))}"
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [headers, ["---"] * len(headers), *([_escape(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _escape(cell: str) -> str:
+    """Make text from outside harmless: no markup, no line breaks, no control characters."""
+    flat = re.sub(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+", " ", cell)
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|~!])", r"\\\1", flat)
+    return escaped.replace("&", "&amp;")

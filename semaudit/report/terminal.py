@@ -1,0 +1,88 @@
+"""The report as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from semaudit.report import text
+from semaudit.report.document import Report, Verdict
+
+WORST = 5
+_STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
+
+
+def print_report(report: Report, console: Console, *, out: str | None = None) -> None:
+    """Print the whole report: facts, worst probes first, verdicts, worst pictures, classes."""
+    console.print(Text(f"semaudit {report.semaudit}: {text.subject(report)}", style="bold"))
+    _print_facts(report, console)
+    for note in report.data.notes:
+        console.print(Text(f"note: {note}", style="yellow"))
+    rows = text.probe_rows(report)
+    if rows:
+        console.print(_table("Probes, worst first", text.PROBE_HEADERS, rows))
+        console.print(_table("Families", text.FAMILY_HEADERS, text.family_rows(report)))
+    print_verdicts(report.verdicts, console)
+    if rows:
+        worst = text.worst_rows(report, WORST)
+        console.print(_table("Worst pictures", text.WORST_HEADERS, worst))
+    turns = text.flip_rows(report, WORST)
+    if turns:
+        console.print(_table("Commonest flips", text.FLIP_HEADERS, turns))
+    if rows:
+        console.print(
+            Text(
+                f"Means over {report.data.pictures:,} pictures with 95 % intervals; curves share "
+                "one scale; flips are the share of changed top-1 classes over the ladder.",
+                style="dim",
+            )
+        )
+    if out is not None:
+        console.print(Text(f"Audit written to {out}", style="dim"))
+    if report.verdicts:
+        console.print(_closing(report.verdicts))
+
+
+def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
+    """Print the gates, judged."""
+    if not verdicts:
+        return
+    table = _table("Gates", text.VERDICT_HEADERS, ())
+    for outcome, *cells in text.verdict_rows(verdicts):
+        verdict = Text(outcome.upper(), style=_STYLES[outcome])
+        table.add_row(verdict, *(Text(cell) for cell in cells))
+    console.print(table)
+
+
+def _print_facts(report: Report, console: Console) -> None:
+    grid = Table.grid(padding=(0, 2))
+    for name, value in text.headline(report):
+        grid.add_row(Text(f"  {name}"), Text(value))
+    console.print(grid)
+    if report.degenerate is not None:
+        console.print(Text(f"degenerate model: {report.degenerate}", style="bold red"))
+
+
+def _closing(verdicts: Sequence[Verdict]) -> Text:
+    """One last line, beside the prompt, as pytest ends."""
+    counts = Counter(verdict.outcome.value for verdict in verdicts)
+    named = [(counts[name], name) for name in ("fail", "inconclusive", "pass") if counts[name]]
+    said = ", ".join(f"{count} {name}" for count, name in named)
+    return Text(f"Gates: {said}", style=_STYLES[named[0][1]])
+
+
+def _table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    # Text, never markup: names of pictures and classes come from outside.
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table

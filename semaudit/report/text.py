@@ -1,0 +1,166 @@
+"""How numbers, intervals and curves look as text: the same in every rendering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from semaudit.report.document import Interval, Report, Verdict
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def number(value: float | None) -> str:
+    """Three significant places; tiny and huge numbers in powers of ten; ∞ for None."""
+    if value is None:
+        return "∞"
+    if value == 0:
+        return "0"
+    return f"{value:.3f}" if 0.001 <= abs(value) < 10 else f"{value:.3g}"
+
+
+def percent(value: float) -> str:
+    """A share in [0, 1] in percent."""
+    return f"{100 * value:.1f} %"
+
+
+def interval(each: Interval | Verdict) -> str:
+    """The 95 % interval."""
+    low = "-∞" if each.low is None else number(each.low)
+    return f"[{low}, {number(each.high)}]"
+
+
+def percent_interval(each: Interval) -> str:
+    """The 95 % interval of a share, in percent."""
+    return f"[{100 * (each.low or 0):.1f}, {100 * (1 if each.high is None else each.high):.1f}]"
+
+
+def sparkline(values: Sequence[float], top: float) -> str:
+    """One bar a value, from 0 to ``top``, which all curves of a report share."""
+    scale = (len(_BARS) - 1) / top if top > 0 else 0
+    return "".join(_BARS[min(len(_BARS) - 1, round(value * scale))] for value in values)
+
+
+def headline(report: Report) -> list[tuple[str, str]]:
+    """The few facts that come first, as (name, text)."""
+    clean = report.clean
+    facts = [("continuity score", _score(report))]
+    if clean.accuracy is not None:
+        accuracy = clean.accuracy
+        facts.append(("clean accuracy", f"{percent(accuracy.value)} {percent_interval(accuracy)}"))
+    facts += [
+        ("clean confidence", f"{number(clean.confidence.value)} {interval(clean.confidence)}"),
+        ("output entropy", f"{number(clean.entropy.value)} bits {interval(clean.entropy)}"),
+        ("mean logit norm", f"{number(clean.logit_norm.value)} {interval(clean.logit_norm)}"),
+    ]
+    if report.noise_floor is not None:
+        facts.append(("noise floor", f"{number(report.noise_floor.value)} bits of shift"))
+    return facts
+
+
+def _score(report: Report) -> str:
+    if report.degenerate is not None:
+        return "withheld: the model is degenerate"
+    if report.score is None:
+        return "not measured"
+    return f"{report.score.value:.1f} [{report.score.low or 0:.1f}, {report.score.high or 100:.1f}]"
+
+
+def subject(report: Report) -> str:
+    """What was audited on what."""
+    count = report.data.pictures
+    probes = sum(probe.family != "identity" for probe in report.battery)
+    return (
+        f"{report.model.name} on {count:,} picture{'s' * (count != 1)} "
+        f"under {probes} probe{'s' * (probes != 1)}"
+    )
+
+
+def probe_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
+    """(probe, family, flips, shift, curve, jump), worst first; the noise floor is left out."""
+    curves = [curve for curve in report.curves if curve.family != "identity"]
+    top = max((point.value for curve in curves for point in curve.shift), default=0.0)
+    rows = []
+    for curve in curves:
+        flips, shift, jump = (
+            report.estimate(metric, curve.probe) for metric in ("flip_rate", "shift", "jump")
+        )
+        if flips is None or shift is None or jump is None:
+            continue
+        cells = (
+            curve.probe,
+            curve.family,
+            f"{percent(flips.value)} {percent_interval(flips)}",
+            f"{number(shift.value)} {interval(shift)}",
+            sparkline([point.value for point in curve.shift], top),
+            number(jump.value),
+        )
+        rows.append((shift.value, cells))
+    return [cells for _, cells in sorted(rows, key=lambda row: -row[0])]
+
+
+PROBE_HEADERS = ("probe", "family", "flips", "shift", "curve", "jump")
+
+
+def family_rows(report: Report) -> list[tuple[str, str, str, str]]:
+    """(family, flips, shift, jump) worst first, then the whole."""
+    families = {probe.family: None for probe in report.battery if probe.family != "identity"}
+    rows = []
+    for name in [*families, "all"]:
+        found = [report.estimate(metric, name) for metric in ("flip_rate", "shift", "jump")]
+        flips, shift, jump = found
+        if flips is None or shift is None or jump is None:
+            continue
+        cells = (
+            name,
+            f"{percent(flips.value)} {percent_interval(flips)}",
+            f"{number(shift.value)} {interval(shift)}",
+            f"{number(jump.value)} {interval(jump)}",
+        )
+        rows.append((name == "all", -shift.value, cells))
+    return [cells for _, _, cells in sorted(rows)]
+
+
+FAMILY_HEADERS = ("family", "flips", "shift", "jump")
+
+
+def worst_rows(report: Report, count: int) -> list[tuple[str, str, str, str, str]]:
+    """(picture, shift, worst probe, from, to) of the worst pictures."""
+    return [
+        (
+            each.image,
+            number(each.shift),
+            f"{each.probe} {each.strength:g}",
+            each.clean_name,
+            each.to_name if each.to_class != each.clean_class else "(same class)",
+        )
+        for each in report.worst[:count]
+    ]
+
+
+WORST_HEADERS = ("picture", "shift", "worst at", "from", "to")
+
+
+def flip_rows(report: Report, count: int) -> list[tuple[str, str, str]]:
+    """(from, to, pictures) of the commonest turns."""
+    return [
+        (each.from_name, each.to_name, f"{each.pictures}") for each in report.class_flips[:count]
+    ]
+
+
+FLIP_HEADERS = ("from", "to", "pictures")
+
+
+def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, str]]:
+    """(outcome, gate, estimate, reason)."""
+    return [
+        (
+            each.outcome.value,
+            each.gate,
+            "-" if each.value is None else f"{number(each.value)} {interval(each)}",
+            each.reason,
+        )
+        for each in verdicts
+    ]
+
+
+VERDICT_HEADERS = ("verdict", "gate", "estimate", "why")

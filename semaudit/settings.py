@@ -1,0 +1,188 @@
+"""Settings: flag over environment over file over default, and where each one came from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from semaudit.errors import UsageError, did_you_mean
+from semaudit.yamlfile import line_of, load_yaml
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ENVIRONMENT = "SEMAUDIT_"
+YAML_FILE, TOML_FILE = "semaudit.yaml", "pyproject.toml"
+FLAG, DEFAULT = "flag", "default"
+
+
+def _split(value: object) -> object:
+    """One string is a list with commas between."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Strings = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Numbers = Annotated[tuple[float, ...], BeforeValidator(_split)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """All that a scan can be told; a field's description is its help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str | None = Field(None, description="timm name with tag, or a checkpoint file")
+    data: Path | None = Field(None, description="folder of pictures")
+    arch: str | None = Field(None, description="timm architecture of a checkpoint")
+    num_classes: Positive | None = Field(None, description="classes, if not as in the weights")
+    in_chans: Positive | None = Field(None, description="channels, if not as in the weights")
+    img_size: Positive | None = Field(None, description="side of the model's input, pixels")
+    input_size: Annotated[tuple[Positive, Positive, Positive], BeforeValidator(_split)] | None = (
+        Field(None, description="channels, height, width")
+    )
+    crop_pct: Annotated[float, Field(gt=0)] | None = Field(None, description="centre crop share")
+    crop_mode: str | None = Field(None, description="center, squash or border")
+    interpolation: str | None = Field(None, description="resize filter, as bicubic")
+    mean: Numbers | None = Field(None, description="normalisation mean, by channel")
+    std: Numbers | None = Field(None, description="normalisation standard deviation, by channel")
+    label_pattern: str | None = Field(None, description="regex whose group is a picture's label")
+    ignore_labels: bool = Field(False, description="take the pictures as unlabelled")
+    num_samples: Positive | None = Field(None, description="pictures to take, class-balanced")
+    batch_size: Literal["auto"] | Positive = Field("auto", description="pictures in a forward")
+    device: str = Field("auto", description="auto, cuda, cuda:N, mps or cpu")
+    amp_dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="precision of the forward: bfloat16 on CUDA, else float32"
+    )
+    channels_last: bool = Field(True, description="memory layout of images and weights")
+    torchcompile: bool = Field(False, description="compile the model")
+    workers: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
+        "auto", description="processes that read pictures; 0 reads in the main one"
+    )
+    seed: int = Field(0, description="of the draws and of --num-samples")
+    select: Strings = Field(("standard",), description="tags, families, probes or globs to run")
+    ignore: Strings = Field((), description="tags, families, probes or globs to leave out")
+    fail_on: Strings = Field((), description="limits, as 'flip_rate[noise]<=0.05'")
+    accept_inconclusive: bool = Field(False, description="exit 0 for inconclusive gates")
+    plugin: Strings = Field((), description="Python files with perturbations; they are run")
+    out: Path | None = Field(None, description="folder for the audit")
+    format: Literal["table", "json", "markdown"] = Field("table", description="what to print")
+    quiet: bool = Field(False, description="print verdicts and errors only")
+    exit_zero: bool = Field(False, description="exit 0 even if a gate fails")
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Settings together with the origin of each: a flag, a variable, a file's line, a default."""
+
+    settings: Settings
+    origins: dict[str, str]
+
+
+def resolve(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Resolved:
+    """Merge all sources.
+
+    Args:
+        flags: settings given on the command line; those that are None are not given.
+        config: a YAML or TOML file; by default ``semaudit.yaml`` or else ``pyproject.toml``.
+        environment: by default the process's.
+        folder: where to look for the default files, by default the working directory.
+
+    Raises:
+        UsageError: an unknown key or a wrong value; names the place and the nearest key.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(Settings.model_fields, DEFAULT)
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    for source, places in (
+        _from_file(_config_file(config, environment, folder or Path())),
+        _from_environment(environment),
+        (given, dict.fromkeys(given, FLAG)),
+    ):
+        values.update(source)
+        origins.update(places)
+    return Resolved(_validated(values, origins), origins)
+
+
+def _config_file(config: Path | None, environment: Mapping[str, str], folder: Path) -> Path | None:
+    named = config or (
+        Path(environment[f"{ENVIRONMENT}CONFIG"]) if f"{ENVIRONMENT}CONFIG" in environment else None
+    )
+    if named is not None:
+        if not named.is_file():
+            raise UsageError(f"--config {named}: no such file")
+        return named
+    return next((p for p in (folder / YAML_FILE, folder / TOML_FILE) if p.is_file()), None)
+
+
+def _from_file(path: Path | None) -> tuple[dict[str, Any], dict[str, str]]:
+    if path is None:
+        return {}, {}
+    if path.suffix == ".toml":
+        return _from_toml(path)
+    data, lines = load_yaml(path)
+    values = {_field(key): value for key, value in data.items()}
+    return values, {_field(key): f"{path}:{line_of(lines, (key,))}" for key in data}
+
+
+def _from_toml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    text = path.read_text(encoding="utf-8")
+    try:
+        table = tomllib.loads(text).get("tool", {}).get("semaudit", {})
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}") from error
+    lines = text.splitlines()
+    start = next((n for n, line in enumerate(lines) if line.strip() == "[tool.semaudit]"), 0)
+    origins = {}
+    for key in table:
+        hits = (
+            n + 1 for n, line in enumerate(lines) if n >= start and line.strip().startswith(key)
+        )
+        origins[_field(key)] = f"{path}:{next(hits, start + 1)}"
+    return {_field(key): value for key, value in table.items()}, origins
+
+
+def _field(key: object) -> str:
+    return str(key).replace("-", "_")
+
+
+def _from_environment(environment: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    names = [n for n in environment if n.startswith(ENVIRONMENT) and n != f"{ENVIRONMENT}CONFIG"]
+    fields = {name.removeprefix(ENVIRONMENT).lower(): name for name in names}
+    return (
+        {field: environment[name] for field, name in fields.items()},
+        {field: f"environment {name}" for field, name in fields.items()},
+    )
+
+
+def _validated(values: dict[str, Any], origins: Mapping[str, str]) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("\n".join(_say(each, origins) for each in error.errors())) from error
+
+
+def _say(problem: Mapping[str, Any], origins: Mapping[str, str]) -> str:
+    field = str(problem["loc"][0])
+    origin = origins.get(field, FLAG)
+    if problem["type"] == "extra_forbidden":
+        return f"{origin}: unknown setting {field!r}{did_you_mean(field, Settings.model_fields)}"
+    where = f"--{field.replace('_', '-')}" if origin == FLAG else f"{origin}: {field}"
+    message = str(problem["msg"]).removeprefix("Input should be ")
+    return f"{where}: {problem['input']!r} is wrong: it should be {message}"

@@ -1,0 +1,186 @@
+"""From samples to estimates with intervals: the picture is the unit of every one of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semaudit import statistics
+from semaudit.columns import Part, bounds, values
+from semaudit.layout import NOISE_FLOOR_FAMILY, Array, Layout
+from semaudit.metric import NOISE_FLOOR, SCORE, Bounds, Metric
+from semaudit.report.document import Clean, Curve, Estimate, Interval, Statistic
+from semaudit.store import Samples
+
+Scope = Literal["all", "family", "probe"]
+QUANTILES: dict[Statistic, float] = {"median": 0.5, "p95": 0.95}
+
+CONSTANT_BITS = 1e-3
+"""Outputs that tell less than this about which picture went in are one constant output."""
+
+
+def estimates(samples: Samples, metrics: Iterable[Metric]) -> list[Estimate]:
+    """Mean, median, p95 and maximum over pictures of every metric, for every part."""
+    return [
+        each
+        for metric in metrics
+        if metric.level != "image"
+        for each in _estimates_of(samples, metric)
+    ]
+
+
+def _parts(layout: Layout, metric: Metric) -> list[tuple[Scope, str, Part]]:
+    probes: list[tuple[Scope, str, Part]] = [
+        ("probe", track.name, Part((t,))) for t, track in enumerate(layout.tracks)
+    ]
+    if not metric.comparable or not layout.families:
+        return probes
+    families: list[tuple[Scope, str, Part]] = [
+        ("family", name, Part(layout.matching(name))) for name in layout.families
+    ]
+    return [("all", "all", Part(layout.matching(None))), *families, *probes]
+
+
+def _estimates_of(samples: Samples, metric: Metric) -> list[Estimate]:
+    named = _parts(samples.layout, metric)
+    matrix = values(samples, metric, [part for _, _, part in named])
+    kept = np.flatnonzero(np.isfinite(matrix).any(axis=0))
+    # Parts of a metric that is not comparable have ranges of their own.
+    ranges = [bounds(metric, samples.layout, named[g][2]) for g in kept]
+    found: list[Estimate] = []
+    for limits in dict.fromkeys(ranges):
+        columns = [g for g, each in zip(kept, ranges, strict=True) if each == limits]
+        for statistic, intervals in _statistics(matrix[:, columns], limits).items():
+            for g, interval in zip(columns, intervals, strict=True):
+                scope, name, _ = named[g]
+                found.append(
+                    Estimate(
+                        metric=metric.name,
+                        statistic=statistic,
+                        scope=scope,
+                        name=name,
+                        **interval.model_dump(),
+                    )
+                )
+    return found
+
+
+def _statistics(matrix: Array, limits: Bounds) -> dict[Statistic, list[Interval]]:
+    tables: dict[Statistic, list[Interval]] = {"mean": mean_intervals(matrix, limits)}
+    for statistic, q in QUANTILES.items():
+        lows, highs = statistics.quantile_intervals(matrix, q, limits)
+        tables[statistic] = _intervals(np.nanquantile(matrix, q, axis=0), lows, highs, matrix)
+    tops = np.nanmax(matrix, axis=0)
+    tables["max"] = _intervals(tops, tops, np.full(len(tops), limits[1]), matrix)
+    return tables
+
+
+def mean_intervals(matrix: Array, limits: Bounds) -> list[Interval]:
+    """The means over pictures of columns (N, G), each with its 95 % interval."""
+    lows, highs = statistics.mean_intervals(matrix, limits)
+    return _intervals(np.nanmean(matrix, axis=0), lows, highs, matrix)
+
+
+def _intervals(points: Array, lows: Array, highs: Array, matrix: Array) -> list[Interval]:
+    counts = np.isfinite(matrix).sum(axis=0)
+    return [
+        Interval(value=value, low=_finite(low), high=_finite(high), n=n)
+        for value, low, high, n in zip(
+            points.tolist(), lows.tolist(), highs.tolist(), counts.tolist(), strict=True
+        )
+    ]
+
+
+def _finite(end: float) -> float | None:
+    return end if math.isfinite(end) else None
+
+
+def curves(samples: Samples) -> list[Curve]:
+    """The mean shift, flips and visibility along every ladder."""
+    shift = mean_intervals(np.asarray(samples.rung("shift"), dtype=np.float64), (0, 1))
+    flips = mean_intervals(np.asarray(samples.rung("flip"), dtype=np.float64), (0, 1))
+    ssim = samples.rung("ssim").mean(axis=0, dtype=np.float64).tolist()
+    rms = samples.rung("input_rms").mean(axis=0, dtype=np.float64).tolist()
+    ends = np.cumsum([len(track.ladder) for track in samples.layout.tracks]).tolist()
+    spans = [
+        slice(end - len(t.ladder), end) for end, t in zip(ends, samples.layout.tracks, strict=True)
+    ]
+    return [
+        Curve(
+            probe=track.name,
+            family=track.family,
+            strengths=list(track.ladder),
+            shift=shift[span],
+            flip_rate=flips[span],
+            ssim=ssim[span],
+            input_rms=rms[span],
+        )
+        for track, span in zip(samples.layout.tracks, spans, strict=True)
+    ]
+
+
+def single(samples: Samples, metric: Metric) -> Interval:
+    """The mean over pictures of a metric of the whole."""
+    matrix = values(samples, metric, [Part(samples.layout.matching(None))])
+    return mean_intervals(matrix, metric.bounds)[0]
+
+
+def clean(samples: Samples, labelled: bool, metrics: Sequence[Metric]) -> Clean:
+    """How the model does on the clean pictures."""
+    by_name = {
+        metric.name: single(samples, metric)
+        for metric in metrics
+        if metric.level == "image" and (labelled or metric.name != "accuracy")
+    }
+    return Clean(
+        accuracy=by_name.get("accuracy"),
+        confidence=by_name["confidence"],
+        entropy=by_name["entropy"],
+        logit_norm=by_name["logit_norm"],
+        distinct_classes=len(np.unique(samples.image("clean_class"))),
+    )
+
+
+def score(samples: Samples) -> Interval | None:
+    """The continuity score, or None where only the noise floor was measured."""
+    return single(samples, SCORE) if samples.layout.families else None
+
+
+def noise_floor(samples: Samples) -> Interval | None:
+    """The mean shift of clean pictures in another batch; None where it was left out."""
+    if not samples.layout.matching(NOISE_FLOOR_FAMILY):
+        return None
+    return single(samples, NOISE_FLOOR)
+
+
+def degenerate(samples: Samples, output_sum: NDArray[np.float64], labelled: bool) -> str | None:
+    """Say why the model cannot be scored, if so.
+
+    A constant classifier is perfectly continuous, so continuity says nothing of it. The mutual
+    information of picture and output, H(mean output) - mean H(output), tells how much the output
+    depends on the picture at all.
+
+    Args:
+        samples: the N pictures.
+        output_sum: (classes,) sum of the N clean softmax outputs.
+        labelled: whether the pictures have labels.
+    """
+    entropies = samples.image("entropy")
+    if len(entropies) < 2:
+        return None
+    mean = output_sum / output_sum.sum()
+    information = -np.sum(mean * np.log2(np.where(mean > 0, mean, 1))) - entropies.mean()
+    if information < CONSTANT_BITS:
+        return (
+            f"the output is the same for all {len(entropies)} pictures "
+            f"(it tells {max(information, 0):.1e} bits about the picture)"
+        )
+    if labelled:
+        classes, labels = samples.image("clean_class"), samples.image("label")
+        if len(np.unique(classes)) == 1 and len(np.unique(labels)) > 1:
+            return f"every picture gets class {int(classes[0])}, though the labels differ"
+    return None
