@@ -26,7 +26,7 @@ from semaudit.report.document import Outcome, Report, Verdict
 from semaudit.report.markdown import to_markdown
 from semaudit.runtime import Runtime
 from semaudit.settings import Resolved, Settings, resolve
-from semaudit.store import PATHS, SAMPLES, Samples
+from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
 from semaudit.stream import Watch, stream
 
 if TYPE_CHECKING:
@@ -74,16 +74,22 @@ class Audit:
 
     def samples(self) -> pd.DataFrame:
         """One row a picture, probe and rung."""
-        import pandas as pd
-
-        frame: pd.DataFrame = pd.read_parquet(self.folder / SAMPLES)
-        return frame
+        return _frame(self.folder / SAMPLES)
 
     def paths(self) -> pd.DataFrame:
         """One row a picture and probe."""
-        import pandas as pd
+        return _frame(self.folder / PATHS)
 
-        return pd.read_parquet(self.folder / PATHS)
+    def images(self) -> pd.DataFrame:
+        """One row a picture."""
+        return _frame(self.folder / IMAGES)
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    frame: pd.DataFrame = pd.read_parquet(path)
+    return frame
 
 
 def scan(
