@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
-
-from semaudit import folder, gates, manifest, models, plugins, runtime
-from semaudit.errors import UsageError
-from semaudit.images import ImageSource, TensorSource, open_folder
+from semaudit import folder, gates, manifest, runtime
 from semaudit.layout import Layout, Track
 from semaudit.metric import NOISE_FLOOR, SCORE, Metric
 from semaudit.metrics import METRICS
-from semaudit.models import Classifier, PreprocessingOverrides
-from semaudit.plugins import LoadedPlugin
+from semaudit.opening import Data, Model, load_plugins, open_data, open_model
 from semaudit.probes import load_probes, select_battery
 from semaudit.report.build import build
 from semaudit.report.document import Outcome, Report, Verdict
 from semaudit.report.markdown import to_markdown
-from semaudit.runtime import Runtime
-from semaudit.settings import Resolved, Settings, resolve
+from semaudit.settings import Resolved, explicit
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
 from semaudit.stream import Watch, stream
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Data = str | Path | Tensor | tuple[Tensor, Tensor] | ImageSource
 GATEABLE: Mapping[str, Metric] = {**METRICS, SCORE.name: SCORE, NOISE_FLOOR.name: NOISE_FLOOR}
+
+
+class _Scratch:
+    """A temporary folder that goes, without a ResourceWarning, when nobody holds it any more."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="semaudit-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Audit:
     report: Report
     manifest: dict[str, Any]
     folder: Path
-    _temporary: tempfile.TemporaryDirectory[str] | None = None
+    _temporary: _Scratch | None = None
 
     @property
     def score(self) -> float | None:
@@ -70,7 +73,8 @@ class Audit:
         """All estimates: metric, statistic, scope, name, value, low, high, n."""
         import pandas as pd
 
-        return pd.DataFrame([estimate.model_dump() for estimate in self.report.estimates])
+        frame: pd.DataFrame = pd.DataFrame([each.model_dump() for each in self.report.estimates])
+        return frame
 
     def samples(self) -> pd.DataFrame:
         """One row a picture, probe and rung."""
@@ -93,7 +97,7 @@ def _frame(path: Path) -> pd.DataFrame:
 
 
 def scan(
-    model: str | Path | nn.Module | Classifier,
+    model: Model,
     data: Data,
     *,
     watch: Watch = lambda _: None,
@@ -111,17 +115,15 @@ def scan(
     Raises:
         SemauditError: see `semaudit.errors`.
     """
-    return run(model, data, resolve(settings, environment={}, folder=Path("/nonexistent")), watch)
+    return run(model, data, explicit(settings), watch)
 
 
-def run(
-    model: str | Path | nn.Module | Classifier, data: Data, resolved: Resolved, watch: Watch
-) -> Audit:
+def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     """Audit a model on pictures under settings whose origins are known."""
     started = time.perf_counter()
     settings = resolved.settings
     limits = [gates.parse(text) for text in settings.fail_on]
-    loaded = _load_plugins(settings)
+    loaded = load_plugins(settings)
     battery = select_battery(load_probes(), settings.select, settings.ignore)
     layout = Layout(tuple(Track(probe.name, probe.family, probe.ladder) for probe in battery))
     # Twice: what can be refused before the model and the pictures are opened is refused then.
@@ -129,8 +131,8 @@ def run(
     if settings.out is not None:
         folder.check_target(settings.out)
     place = runtime.resolve(settings)
-    classifier = _open_model(model, settings, place)
-    source = _open_data(data, settings, classifier)
+    classifier = open_model(model, settings, place)
+    source = open_data(data, settings, classifier)
     bound = gates.bind(limits, GATEABLE, layout, source.labelled)
     names = source.class_names or classifier.class_names.names
 
@@ -171,72 +173,20 @@ def run(
             data=report.data,
             seconds=time.perf_counter() - started,
         )
-        if settings.out is not None:
-            manifest.write(work / folder.MANIFEST, document)
-            (work / folder.REPORT).write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
-            (work / folder.MARKDOWN).write_text(to_markdown(report), "utf-8")
+        manifest.write(work / folder.MANIFEST, document)
+        (work / folder.REPORT).write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
+        (work / folder.MARKDOWN).write_text(to_markdown(report), "utf-8")
     return Audit(report, document, settings.out or work, temporary)
-
-
-def _load_plugins(settings: Settings) -> list[LoadedPlugin]:
-    return [
-        *plugins.load_entry_points(),
-        *(plugins.load_plugin(Path(path)) for path in settings.plugin),
-    ]
-
-
-def _open_model(
-    model: str | Path | nn.Module | Classifier, settings: Settings, place: Runtime
-) -> Classifier:
-    fields = PreprocessingOverrides.__dataclass_fields__
-    overrides = PreprocessingOverrides(**{name: getattr(settings, name) for name in fields})
-    classifier = models.load(
-        model,
-        arch=settings.arch,
-        num_classes=settings.num_classes,
-        in_chans=settings.in_chans,
-        overrides=None if isinstance(model, Classifier) else overrides,
-    ).place(
-        place.device,
-        amp_dtype=place.amp_dtype,
-        channels_last=place.channels_last,
-        compile=place.compile,
-    )
-    classifier.check()
-    return classifier
-
-
-def _open_data(data: Data, settings: Settings, classifier: Classifier) -> ImageSource:
-    if isinstance(data, (str, Path)):
-        return open_folder(
-            Path(data),
-            classifier.preprocessing,
-            classifier.class_names,
-            classifier.num_classes,
-            label_pattern=settings.label_pattern,
-            ignore_labels=settings.ignore_labels,
-            num_samples=settings.num_samples,
-            seed=settings.seed,
-        )
-    if settings.num_samples or settings.label_pattern or settings.ignore_labels:
-        raise UsageError(
-            "num_samples, label_pattern and ignore_labels go with a folder of pictures"
-        )
-    if isinstance(data, Tensor):
-        return TensorSource(data)
-    if isinstance(data, tuple):
-        return TensorSource(*data)
-    return data
 
 
 @contextmanager
 def _destination(
     out: Path | None,
-) -> Iterator[tuple[Path, tempfile.TemporaryDirectory[str] | None]]:
+) -> Iterator[tuple[Path, _Scratch | None]]:
     """The folder to write to: the one that becomes ``out``, or one that lives with the audit."""
     if out is None:
-        temporary = tempfile.TemporaryDirectory(prefix="semaudit-")
-        yield Path(temporary.name), temporary
+        scratch = _Scratch()
+        yield scratch.path, scratch
     else:
         with folder.appearing(out) as work:
             yield work, None

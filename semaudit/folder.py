@@ -21,12 +21,19 @@ def check_target(out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file; name a folder")
+    if out.resolve() == Path.cwd() or os.path.ismount(out):
+        raise UsageError(
+            f"--out {out} is the working directory or a mount point, which a finished audit "
+            f"cannot take the place of; name a folder in it, as {out / 'audit'}"
+        )
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise UsageError(f"--out {out} is not empty and is no earlier audit; name another folder")
     parent = out.absolute().parent
     while not parent.exists():
         parent = parent.parent
-    if not parent.is_dir() or not os.access(out if out.is_dir() else parent, os.W_OK | os.X_OK):
+    if not parent.is_dir():
+        raise UsageError(f"--out {out} cannot be written: {parent} is a file")
+    if not os.access(out if out.is_dir() else parent, os.W_OK | os.X_OK):
         raise UsageError(f"--out {out} cannot be written: no permission in {parent}")
 
 
@@ -37,9 +44,10 @@ def appearing(out: Path) -> Iterator[Path]:
     If the body raises, the folder goes; but what an interrupted one has written stays, at ``out``
     with ``.partial`` added to its name.
     """
+    target = out.resolve()  # where ``out`` is a link, what it leads to is replaced
     try:
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.absolute().parent))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written: {error}") from error
     work.chmod(0o755)
@@ -50,14 +58,15 @@ def appearing(out: Path) -> Iterator[Path]:
             _replace(work, partial(out))
         raise
     else:
-        _replace(work, out)
+        _replace(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
 def partial(out: Path) -> Path:
     """Where the samples of an interrupted scan stay."""
-    return out.with_name(f"{out.name}.partial")
+    target = out.resolve()
+    return target.with_name(f"{target.name}.partial")
 
 
 def _replace(work: Path, target: Path) -> None:

@@ -48,16 +48,20 @@ class Layout:
         return tuple(name for name in names if name != NOISE_FLOOR_FAMILY)
 
     def matching(self, pattern: str | None) -> tuple[int, ...]:
-        """The tracks of a probe's name, a family's name or a glob; None: all that count."""
-        if pattern is None:
-            chosen = [t for t, track in enumerate(self.tracks) if track.family in self.families]
-        else:
-            chosen = [
-                t
-                for t, track in enumerate(self.tracks)
-                if fnmatchcase(track.name, pattern) or fnmatchcase(track.family, pattern)
-            ]
-        return tuple(chosen)
+        """The tracks of a probe's name, a family's name or a glob; None: all that count.
+
+        The noise floor answers to its own name only: under ``*`` it would dilute the rest.
+        """
+        wanted = "*" if pattern is None else pattern
+        return tuple(
+            t
+            for t, track in enumerate(self.tracks)
+            if wanted in (track.name, track.family)
+            or (
+                track.family != NOISE_FLOOR_FAMILY
+                and (fnmatchcase(track.name, wanted) or fnmatchcase(track.family, wanted))
+            )
+        )
 
     def rung_index(self, track: int, rung: float) -> int | None:
         """Which rung of a track: an int counts from 1, a float is a strength; None if not there."""
@@ -91,10 +95,13 @@ class Layout:
 
 
 def reduce(values: NDArray[np.floating], weights: Array) -> Array:
-    """Weigh columns (N, C) by (C, G) to (N, G); a NaN gives its weight to the row's others."""
+    """Weigh columns (N, C) by (C, G) to (N, G); a NaN gives its weight to the row's others.
+
+    NaN comes out where nothing weighs anything.
+    """
     finite = np.isfinite(values)
     total = np.where(finite, values, 0.0) @ weights
-    if finite.all():
+    if finite.all() and weights.any(axis=0).all():
         return np.asarray(total, dtype=np.float64)
     share = finite.astype(np.float64) @ weights
     with np.errstate(invalid="ignore", divide="ignore"):

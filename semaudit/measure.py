@@ -99,7 +99,10 @@ def _check_finite(measures: Measures, battery: Sequence[Probe], image_ids: Seque
             f"the model's output for the clean picture {image_ids[broken[0]]!r} is not finite; "
             "check the weights and the input range, or try --amp-dtype float32"
         )
-    cells_broken = np.argwhere(~np.isfinite(measures.rungs["shift"]))
+    features = np.isnan(measures.rungs["feature_distance"])
+    # All NaN: a model that shows no features. Some NaN: features that overflowed.
+    overflowed = features if not features.all() else np.zeros_like(features)
+    cells_broken = np.argwhere(~np.isfinite(measures.rungs["shift"]) | overflowed)
     if len(cells_broken):
         image, cell = cells_broken[0]
         cells = [(probe.name, strength) for probe in battery for strength in probe.ladder]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -120,6 +121,17 @@ def resolve(
     return Resolved(_validated(values, origins), origins)
 
 
+def explicit(settings: Mapping[str, Any]) -> Resolved:
+    """Take settings from Python alone; neither the environment nor a file is read.
+
+    Raises:
+        UsageError: an unknown setting or a wrong value.
+    """
+    given = dict.fromkeys(settings, FLAG)
+    origins = {**dict.fromkeys(Settings.model_fields, DEFAULT), **given}
+    return Resolved(_validated(dict(settings), origins), origins)
+
+
 def _config_file(config: Path | None, environment: Mapping[str, str], folder: Path) -> Path | None:
     named = config or (
         Path(environment[f"{ENVIRONMENT}CONFIG"]) if f"{ENVIRONMENT}CONFIG" in environment else None
@@ -142,20 +154,26 @@ def _from_file(path: Path | None) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _from_toml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    text = path.read_text(encoding="utf-8")
     try:
-        table = tomllib.loads(text).get("tool", {}).get("semaudit", {})
-    except tomllib.TOMLDecodeError as error:
+        text = path.read_text(encoding="utf-8")
+        table: Any = tomllib.loads(text)
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from error
+    for key in ("tool", "semaudit"):
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: {key!r} must be a table, as [tool.semaudit]")
     lines = text.splitlines()
-    start = next((n for n, line in enumerate(lines) if line.strip() == "[tool.semaudit]"), 0)
-    origins = {}
-    for key in table:
-        hits = (
-            n + 1 for n, line in enumerate(lines) if n >= start and line.strip().startswith(key)
-        )
-        origins[_field(key)] = f"{path}:{next(hits, start + 1)}"
+    origins = {_field(key): f"{path}:{_toml_line(lines, key)}" for key in table}
     return {_field(key): value for key, value in table.items()}, origins
+
+
+def _toml_line(lines: Sequence[str], key: str) -> int:
+    """The line, from 1, of a key of [tool.semaudit]; tomllib does not tell."""
+    header = re.compile(r"\s*\[\s*tool\s*\.\s*semaudit\s*\]")
+    start = next((n for n, line in enumerate(lines) if header.match(line)), 0)
+    given = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*=""")
+    return next((n for n in range(start, len(lines)) if given.match(lines[n])), start) + 1
 
 
 def _field(key: object) -> str:
@@ -175,14 +193,20 @@ def _validated(values: dict[str, Any], origins: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise UsageError("\n".join(_say(each, origins) for each in error.errors())) from error
+        problems: dict[str, list[Mapping[str, Any]]] = {}
+        for each in error.errors():
+            problems.setdefault(str(each["loc"][0]), []).append(each)
+        said = (_say(field, each, origins) for field, each in problems.items())
+        raise UsageError("\n".join(said)) from error
 
 
-def _say(problem: Mapping[str, Any], origins: Mapping[str, str]) -> str:
-    field = str(problem["loc"][0])
+def _say(field: str, problems: Sequence[Mapping[str, Any]], origins: Mapping[str, str]) -> str:
+    """One line on one field; of a field of several types there is a problem with each."""
     origin = origins.get(field, FLAG)
-    if problem["type"] == "extra_forbidden":
+    if problems[0]["type"] == "extra_forbidden":
         return f"{origin}: unknown setting {field!r}{did_you_mean(field, Settings.model_fields)}"
     where = f"--{field.replace('_', '-')}" if origin == FLAG else f"{origin}: {field}"
-    message = str(problem["msg"]).removeprefix("Input should be ")
-    return f"{where}: {problem['input']!r} is wrong: it should be {message}"
+    messages = (str(each["msg"]).replace("Input should", "it should") for each in problems)
+    wrong = ", or ".join(dict.fromkeys(messages))
+    about = Settings.model_fields[field].description
+    return f"{where}: {problems[0]['input']!r} is wrong: {wrong} ({about})"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # it brings torch, and reading an audit must not
     from semaudit.measure import Measures
 
 IMAGES, PATHS, SAMPLES = "images.parquet", "paths.parquet", "samples.parquet"
-_ROWS_A_GROUP = 50_000
+_ROWS_A_GROUP = 16_384
 
 
 class TableWriter:
@@ -152,6 +152,17 @@ class Samples:
     folder: Path
     layout: Layout
 
+    def check(self, pictures: int) -> None:
+        """Raise AuditError unless the tables are there and hold that many pictures."""
+        tracks, cells = len(self.layout.tracks), len(self.layout.cells)
+        for table, rows in ((IMAGES, 1), (PATHS, tracks), (SAMPLES, cells)):
+            found = self._open(table).metadata.num_rows
+            if found != pictures * rows:
+                raise AuditError(
+                    f"{self.folder / table} has {found:,} rows, and {pictures * rows:,} belong "
+                    "to this report; scan again"
+                )
+
     def image(self, column: str) -> NDArray[np.float64]:
         """(N,) one number a picture; NaN where there is none."""
         values = self._column(IMAGES, column)
@@ -172,11 +183,27 @@ class Samples:
         return self._column(SAMPLES, column).reshape(-1, len(self.layout.cells))
 
     def _column(self, table: str, column: str) -> NDArray[np.floating]:
-        return np.asarray(self._read(table, column).column(0).to_numpy())
+        values = self._read(table, column).column(0)
+        if values.null_count:
+            values = values.cast(pa.float64()).fill_null(np.nan)
+        # Not to_numpy, which imports pandas: that takes as long as judging an audit.
+        return np.concatenate([np.from_dlpack(chunk) for chunk in values.chunks])
 
     def _read(self, table: str, column: str) -> pa.Table:
-        path = self.folder / table
         try:
-            return pq.read_table(path, columns=[column])
+            read = self._open(table).read(columns=[column])
         except (OSError, pa.ArrowException) as error:
-            raise AuditError(f"{path} is missing or damaged ({error}); scan again") from error
+            raise self._damaged(table, error) from error
+        if not read.num_columns:
+            raise self._damaged(table, f"it has no column {column!r}")
+        return read
+
+    def _open(self, table: str) -> pq.ParquetFile:
+        try:
+            return pq.ParquetFile(self.folder / table)
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(table, error) from error
+
+    def _damaged(self, table: str, reason: object) -> AuditError:
+        path = self.folder / table
+        return AuditError(f"{path} is missing or damaged ({reason}); scan again")

@@ -14,6 +14,7 @@ from semaudit.columns import Part, bounds, values
 from semaudit.layout import NOISE_FLOOR_FAMILY, Array, Layout
 from semaudit.metric import NOISE_FLOOR, SCORE, Bounds, Metric
 from semaudit.report.document import Clean, Curve, Estimate, Interval, Statistic
+from semaudit.statistics.evidence import check_matrix
 from semaudit.store import Samples
 
 Scope = Literal["all", "family", "probe"]
@@ -35,7 +36,9 @@ def estimates(samples: Samples, metrics: Iterable[Metric]) -> list[Estimate]:
 
 def _parts(layout: Layout, metric: Metric) -> list[tuple[Scope, str, Part]]:
     probes: list[tuple[Scope, str, Part]] = [
-        ("probe", track.name, Part((t,))) for t, track in enumerate(layout.tracks)
+        ("probe", track.name, Part((t,)))
+        for t, track in enumerate(layout.tracks)
+        if metric.comparable or track.family != NOISE_FLOOR_FAMILY
     ]
     if not metric.comparable or not layout.families:
         return probes
@@ -70,6 +73,8 @@ def _estimates_of(samples: Samples, metric: Metric) -> list[Estimate]:
 
 
 def _statistics(matrix: Array, limits: Bounds) -> dict[Statistic, list[Interval]]:
+    # The samples are float32: 0.15 reads back a little above a bound of 0.15.
+    matrix = check_matrix(matrix, limits)
     tables: dict[Statistic, list[Interval]] = {"mean": mean_intervals(matrix, limits)}
     for statistic, q in QUANTILES.items():
         lows, highs = statistics.quantile_intervals(matrix, q, limits)
@@ -87,6 +92,8 @@ def mean_intervals(matrix: Array, limits: Bounds) -> list[Interval]:
 
 def _intervals(points: Array, lows: Array, highs: Array, matrix: Array) -> list[Interval]:
     counts = np.isfinite(matrix).sum(axis=0)
+    # A mean of equal values at a bound may round past it.
+    points = np.clip(points, lows, highs)
     return [
         Interval(value=value, low=_finite(low), high=_finite(high), n=n)
         for value, low, high, n in zip(

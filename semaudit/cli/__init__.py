@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+import traceback
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from semaudit.cli import config, gate, scan
 from semaudit.cli.common import version
-from semaudit.errors import SemauditError
+from semaudit.errors import AuditError, SemauditError
 
 __all__ = ["app", "main"]
 
+
+class _Commands(TyperGroup):
+    """Gives Ctrl-C and a closed pipe our exit code; typer's 1 would say that a gate failed."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, up to its last byte of output."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            raise AuditError("interrupted") from None
+        except BrokenPipeError:
+            # What is left in the buffer would fail once more when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise AuditError("standard output was closed before all was printed") from None
+
+
 app = typer.Typer(
     name="semaudit",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -28,8 +53,23 @@ app.command()(config.config)
 
 def main() -> None:
     """Run the command line; every foreseen error is a message and an exit code, no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # curves and names must not end an audit
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except SemauditError as error:
-        print(f"semaudit: error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
+    except OSError as error:  # a full disk, for one
+        _fail(str(error))
+    except Exception:
+        traceback.print_exc()
+        _fail("this is a mistake in semaudit; please report it with the lines above")
+
+
+def _fail(message: str, exit_code: int = SemauditError.exit_code) -> NoReturn:
+    from semaudit.report.text import printable
+
+    lines = (printable(line) for line in message.splitlines())
+    print("semaudit: error:", "\n".join(lines), file=sys.stderr)
+    sys.exit(exit_code)

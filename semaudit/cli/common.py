@@ -35,7 +35,11 @@ def version(
 
 def stdout() -> Console:
     """A console on standard output; wide enough for the tables where that is a file."""
-    from rich.console import Console
+    from rich import console
+
+    class Console(console.Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # not rich's exit code 1: see semaudit.cli
 
     return Console(width=None if sys.stdout.isatty() else 132, highlight=False)
 

@@ -16,8 +16,11 @@ def config(
 ) -> None:
     """Print the resolved settings and where each came from.
 
-    Flags of a scan go over the environment (SEMAUDIT_*), that over semaudit.yaml or
-    [tool.semaudit] in pyproject.toml, and that over the defaults.
+    From strongest to weakest:
+    flags of a scan
+    the environment: SEMAUDIT_SEED=1
+    semaudit.yaml, or \\[tool.semaudit] in pyproject.toml
+    defaults
     """
     import json
 

@@ -15,7 +15,7 @@ def gate(
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
-            help="Limit, as 'flip_rate[noise]<=0.05'; repeatable. Default: the settings'."
+            help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable. Default: the settings'."
         ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="semaudit.yaml or a TOML file.")] = None,
@@ -24,13 +24,17 @@ def gate(
     ] = None,
     format: Annotated[str | None, typer.Option(help="table, json or markdown.")] = None,
     exit_zero: Annotated[
-        bool | None, typer.Option("--exit-zero", help="Exit 0 even if a gate fails.")
+        bool | None, typer.Option("--exit-zero", help="Exit 0 for 1 and 4.")
     ] = None,
 ) -> None:
     """Judge the limits on a finished audit: no model, no pictures, no rerun.
 
-    Exit codes: 0 all pass, 1 a gate failed, 2 usage, 3 the audit cannot be read or judged,
-    4 nothing failed but something is inconclusive.
+    Exit codes:
+    0 all gates pass
+    1 a gate failed
+    2 the command line or the configuration is wrong
+    3 the audit cannot be read or judged
+    4 no gate failed, but something is inconclusive
     """
     from semaudit import gates
     from semaudit.errors import GateError
@@ -52,11 +56,15 @@ def gate(
     report = read_report(audit / REPORT)
     metrics = {each.name: each.metric for each in report.metrics}
     bound = gates.bind(limits, metrics, report.layout, report.data.labelled)
-    verdicts = gates.judge(bound, Samples(audit, report.layout), report.degenerate)
+    samples = Samples(audit, report.layout)
+    samples.check(report.data.pictures)
+    verdicts = gates.judge(bound, samples, report.degenerate)
     print_verdicts(verdicts, settings.format)
-    code = gates.exit_code(
-        verdicts,
-        degenerate=report.degenerate is not None,
-        accept_inconclusive=settings.accept_inconclusive,
+    raise typer.Exit(
+        gates.exit_code(
+            verdicts,
+            degenerate=report.degenerate is not None,
+            accept_inconclusive=settings.accept_inconclusive,
+            exit_zero=settings.exit_zero,
+        )
     )
-    raise typer.Exit(0 if settings.exit_zero else code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,6 @@ def live(seen: Seen, *, shown: bool) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
     bar = Bar(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
@@ -36,9 +36,10 @@ def live(seen: Seen, *, shown: bool) -> Iterator[Callable[[Progress], None]]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         TextColumn("left"),
-        console=console,
+        console=Console(stderr=True),
         transient=True,
-        disable=not (shown and console.is_terminal),
+        # Asked of the stream: rich takes FORCE_COLOR, which build servers set, for a terminal.
+        disable=not (shown and sys.stderr.isatty()),
     )
     with bar:
         task = bar.add_task("loading", total=0, pictures="0/?", rate="")

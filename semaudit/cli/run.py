@@ -38,19 +38,21 @@ def run_scan(flags: Mapping[str, Any], config: Path | None) -> None:
     except KeyboardInterrupt:
         raise AuditError(_interrupted(out, seen)) from None
     _print(audit, settings)
-    code = gates.exit_code(
-        audit.verdicts,
-        degenerate=audit.report.degenerate is not None,
-        accept_inconclusive=settings.accept_inconclusive,
+    raise typer.Exit(
+        gates.exit_code(
+            audit.verdicts,
+            degenerate=audit.report.degenerate is not None,
+            accept_inconclusive=settings.accept_inconclusive,
+            exit_zero=settings.exit_zero,
+        )
     )
-    raise typer.Exit(0 if settings.exit_zero else code)
 
 
 def _interrupted(out: Path | None, seen: Seen) -> str:
     from semaudit.folder import partial
 
     done = f"interrupted after {seen.pictures} of {seen.total or '?'} pictures"
-    if out is None or not partial(out).is_dir():
+    if out is None or not seen.pictures:
         return f"{done}; nothing was kept"
     return f"{done}; their samples are kept in {partial(out)}, which is no finished audit"
 
@@ -60,7 +62,10 @@ def _print(audit: Audit, settings: Settings) -> None:
         if audit.verdicts:
             print_verdicts(audit.verdicts, settings.format)
     elif settings.format == "json":
-        print(audit.report.model_dump_json(indent=1))
+        import json
+
+        # In ASCII, which no terminal's or file's encoding can damage.
+        print(json.dumps(audit.report.model_dump(mode="json"), indent=1))
     elif settings.format == "markdown":
         from semaudit.report.markdown import to_markdown
 

@@ -121,7 +121,9 @@ def scan(
     ] = None,
     fail_on: Annotated[
         list[str] | None,
-        typer.Option(help="Limit, as 'flip_rate[noise]<=0.05'; repeatable.", rich_help_panel=_OUT),
+        typer.Option(
+            help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable.", rich_help_panel=_OUT
+        ),
     ] = None,
     accept_inconclusive: Annotated[
         bool | None,
@@ -131,7 +133,7 @@ def scan(
     ] = None,
     exit_zero: Annotated[
         bool | None,
-        typer.Option("--exit-zero", help="Exit 0 even if a gate fails.", rich_help_panel=_OUT),
+        typer.Option("--exit-zero", help="Exit 0 for 1 and 4.", rich_help_panel=_OUT),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the audit.", rich_help_panel=_OUT)
@@ -146,8 +148,13 @@ def scan(
 ) -> None:
     """Audit a model on pictures: how discontinuous it is, where, and whether it breaks limits.
 
-    Exit codes: 0 all gates pass, 1 a gate failed, 2 usage or configuration, 3 the audit could not
-    be completed, 4 nothing failed but something is inconclusive.
+    Exit codes:
+    0 all gates pass
+    1 a gate failed
+    2 the command line or the configuration is wrong
+    3 the audit could not be completed
+    4 no gate failed, but something is inconclusive
     """
-    flags = {name: value for name, value in ctx.params.items() if value not in (None, [], ())}
-    run_scan(flags, config)
+    given = {name: value for name, value in ctx.params.items() if value not in (None, [], ())}
+    given.pop("config", None)
+    run_scan(given, config)

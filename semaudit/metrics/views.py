@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from semaudit.metrics.ssim import LocalMoments, local_moments
+from semaudit.metrics.ssim import Reference, reference
 
 
 def precise(device: torch.device) -> torch.dtype:
@@ -47,9 +47,9 @@ class View:
         return order[:, :5]
 
     @cached_property
-    def moments(self) -> LocalMoments:
-        """Windowed means for SSIM; the clean images' are computed once for all probes."""
-        return local_moments(self.images)
+    def reference(self) -> Reference:
+        """What SSIM needs of the clean side, computed once for all probes."""
+        return reference(self.images)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,12 @@ Statistic = Literal["mean", "median", "p95", "max"]
 class Part(BaseModel):
     """Base of the document's parts: immutable, no unknown keys, no NaN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class Interval(Part):
@@ -219,7 +224,7 @@ class Report(Part):
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of report.json."""
+    """The JSON Schema of report.json; `report.schema.json`, beside this file, is a copy of it."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Report.model_json_schema(mode="serialization"),
@@ -234,10 +239,9 @@ def read_report(path: Path) -> Report:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise AuditError(
-            f"{path} cannot be read: {error.strerror}; is {path.parent} an audit?"
-        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise AuditError(f"{path} cannot be read: {reason}; is {path.parent} an audit?") from error
     try:
         version = json.loads(text)["schema_version"]
     except (ValueError, KeyError, TypeError) as error:

@@ -48,6 +48,5 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _escape(cell: str) -> str:
     """Make text from outside harmless: no markup, no line breaks, no control characters."""
-    flat = re.sub(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+", " ", cell)
-    escaped = re.sub(r"([\\`*_{}\[\]<>#|~!])", r"\\\1", flat)
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|~!])", r"\\\1", text.printable(cell))
     return escaped.replace("&", "&amp;")

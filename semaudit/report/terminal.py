@@ -19,10 +19,10 @@ _STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yello
 
 def print_report(report: Report, console: Console, *, out: str | None = None) -> None:
     """Print the whole report: facts, worst probes first, verdicts, worst pictures, classes."""
-    console.print(Text(f"semaudit {report.semaudit}: {text.subject(report)}", style="bold"))
+    console.print(_plain(f"semaudit {report.semaudit}: {text.subject(report)}", "bold"))
     _print_facts(report, console)
     for note in report.data.notes:
-        console.print(Text(f"note: {note}", style="yellow"))
+        console.print(_plain(f"note: {note}", "yellow"))
     rows = text.probe_rows(report)
     if rows:
         console.print(_table("Probes, worst first", text.PROBE_HEADERS, rows))
@@ -43,7 +43,7 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
             )
         )
     if out is not None:
-        console.print(Text(f"Audit written to {out}", style="dim"))
+        console.print(_plain(f"Audit written to {out}", "dim"))
     if report.verdicts:
         console.print(_closing(report.verdicts))
 
@@ -55,14 +55,14 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
     table = _table("Gates", text.VERDICT_HEADERS, ())
     for outcome, *cells in text.verdict_rows(verdicts):
         verdict = Text(outcome.upper(), style=_STYLES[outcome])
-        table.add_row(verdict, *(Text(cell) for cell in cells))
+        table.add_row(verdict, *(_plain(cell) for cell in cells))
     console.print(table)
 
 
 def _print_facts(report: Report, console: Console) -> None:
     grid = Table.grid(padding=(0, 2))
     for name, value in text.headline(report):
-        grid.add_row(Text(f"  {name}"), Text(value))
+        grid.add_row(Text(f"  {name}"), _plain(value))
     console.print(grid)
     if report.degenerate is not None:
         console.print(Text(f"degenerate model: {report.degenerate}", style="bold red"))
@@ -77,12 +77,16 @@ def _closing(verdicts: Sequence[Verdict]) -> Text:
 
 
 def _table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    # Text, never markup: names of pictures and classes come from outside.
     table = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
     )
     for header in headers:
         table.add_column(header, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(_plain(cell) for cell in row))
     return table
+
+
+def _plain(content: str, style: str = "") -> Text:
+    """Text, never markup or control codes: names of pictures and classes come from outside."""
+    return Text(text.printable(content), style=style)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from semaudit.report.document import Interval, Report, Verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
+# Control characters, line breaks and those that turn the direction of writing around.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+def printable(text: str) -> str:
+    """Text from outside on one line, without what a terminal would obey."""
+    return _UNPRINTABLE.sub(" ", text)
 
 
 def number(value: float | None) -> str:

@@ -22,8 +22,8 @@ import numpy as np
 
 from semaudit.statistics.evidence import Array
 
-CHUNK = 1024
-"""Images whose weights exist at once: 2,000 resamples take 16 MB, however many images there are."""
+CHUNK = 128
+"""Images whose weights exist at once: 2,000 resamples take 4 MB, however many images there are."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,35 @@
+# Two commands do everything on a fresh clone: make demo, make test.
+# They need Python 3.10 or newer and make; all else goes into .venv, and stays there.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint unit slow bench clean
+
+demo: $(STAMP)  ## Scan a real ImageNet network on real labelled photographs.
+	$(BIN)/python examples/demo.py
+
+test: lint unit  ## Lint, format, types, then the tests.
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+bench: $(STAMP)  ## Ratios of scan to bare forwards, and peak memory.
+	$(BIN)/python tests/benchmarks/scan_overhead.py
+	$(BIN)/python tests/benchmarks/scan_memory.py
+
+# Installed once, and again only when the dependencies change.
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) build dist demo-audit .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,177 @@
+"""`semaudit gate`: judges a finished audit again, without model, pictures or torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ARCH, Run
+
+import semaudit
+from semaudit.report.document import read_report
+
+GATES = ["score>=20", "logit_distance.p95<=1e-9", "flip_rate[photometric@1]<=0.2", "shift.max<=0.9"]
+
+
+def limits(*gates: str) -> list[str]:
+    return [word for gate in gates for word in ("--fail-on", gate)]
+
+
+@pytest.fixture
+def copy(audited: Path, tmp_path: Path) -> Path:
+    """An audit to be damaged."""
+    return shutil.copytree(audited, tmp_path / "copy")
+
+
+def test_the_verdicts_are_the_scan_s(
+    cli: Run, checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "audit"
+    settings = {"arch": ARCH, "img_size": 32, "select": "quick", "device": "cpu"}
+    audit = semaudit.scan(checkpoint, pictures, fail_on=GATES, out=out, **settings)
+    assert len({verdict.outcome for verdict in audit.verdicts}) == 3
+    ended = cli("gate", str(out), *limits(*GATES), "--format", "json")
+    assert (ended.code, ended.stderr) == (1, "")
+    assert json.loads(ended.stdout) == [v.model_dump(mode="json") for v in audit.verdicts]
+    before = (out / "report.json").read_bytes()
+    assert cli("gate", str(out), *limits("score>=20")).code == 0
+    assert (out / "report.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("gate", "flags", "code"),
+    [
+        ("score>=20", [], 0),
+        ("logit_distance.p95<=1e-9", [], 1),
+        ("logit_distance.p95<=1e-9", ["--exit-zero"], 0),
+        ("flip_rate<=0.09", [], 4),
+        ("flip_rate<=0.09", ["--accept-inconclusive"], 0),
+        ("flip_rate<=0.09", ["--exit-zero"], 0),
+    ],
+)
+def test_exit_codes(gate: str, flags: list[str], code: int, cli: Run, audited: Path) -> None:
+    ended = cli("gate", str(audited), "--fail-on", gate, *flags)
+    assert (ended.code, ended.stderr) == (code, "")
+
+
+def test_the_table_and_markdown(cli: Run, audited: Path) -> None:
+    assert "PASS" in cli("gate", str(audited), *limits("score>=20")).stdout
+    shown = cli("gate", str(audited), *limits("score>=20"), "--format", "markdown").stdout
+    assert "| pass | score\\>=20 |" in shown
+
+
+def test_limits_come_from_the_settings_too(cli: Run, audited: Path, tmp_path: Path) -> None:
+    (tmp_path / "semaudit.yaml").write_text("fail_on: [score>=20]\n")
+    assert cli("gate", str(audited)).code == 0
+    (tmp_path / "strict.yaml").write_text("fail_on: [score>=99.999]\n")
+    assert cli("gate", str(audited), "--config", "strict.yaml").code == 1
+
+
+def test_a_degenerate_model_cannot_be_judged(
+    cli: Run, dull_checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    settings = {"arch": "test_resnet", "img_size": 32, "select": "brightness", "device": "cpu"}
+    semaudit.scan(dull_checkpoint, pictures, out=tmp_path / "audit", **settings)
+    for flag in ([], ["--exit-zero"], ["--accept-inconclusive"]):
+        assert cli("gate", str(tmp_path / "audit"), *limits("score>=20"), *flag).code == 3
+
+
+def test_no_limit_is_a_mistake(cli: Run, audited: Path) -> None:
+    ended = cli("gate", str(audited))
+    assert ended.code == 2
+    assert "there is no limit to judge" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ("flip_rat<=0.1", "did you mean 'flip_rate'"),
+        ("flip_rate[brightnes]<=0.1", "did you mean 'brightness'"),
+        ("flip_rate<=2", "idle limit"),
+        ("flip_rate", "cannot read the limit"),
+    ],
+)
+def test_a_gate_that_says_nothing(gate: str, said: str, cli: Run, audited: Path) -> None:
+    ended = cli("gate", str(audited), "--fail-on", gate)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert said in ended.stderr
+
+
+def test_accuracy_of_unlabelled_pictures(
+    cli: Run, checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    settings = {"arch": ARCH, "img_size": 32, "select": "identity", "device": "cpu"}
+    semaudit.scan(checkpoint, pictures, ignore_labels=True, out=tmp_path / "audit", **settings)
+    ended = cli("gate", str(tmp_path / "audit"), "--fail-on", "accuracy>=0.5")
+    assert ended.code == 2
+    assert "the pictures have no labels" in ended.stderr
+
+
+def test_no_such_audit(cli: Run, tmp_path: Path) -> None:
+    ended = cli("gate", str(tmp_path / "nowhere"), *limits("score>=20"))
+    assert (ended.code, ended.stdout) == (3, "")
+    assert "No such file" in ended.stderr
+
+
+def test_a_report_in_place_of_the_audit(cli: Run, audited: Path) -> None:
+    ended = cli("gate", str(audited / "report.json"), *limits("score>=20"))
+    assert ended.code == 3
+    assert "is " in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("report.json", b"{", "is not a semaudit report"),
+        ("report.json", b"\xff", "not UTF-8"),
+        ("report.json", b'{"schema_version": 99}', "schema version 99"),
+        ("samples.parquet", b"PAR1", "is missing or damaged"),
+        ("images.parquet", None, "is missing or damaged"),
+        ("paths.parquet", None, "is missing or damaged"),
+        ("samples.parquet", None, "is missing or damaged"),
+    ],
+)
+def test_a_damaged_audit(file: str, content: bytes | None, said: str, cli: Run, copy: Path) -> None:
+    if content is None:
+        (copy / file).unlink()
+    else:
+        (copy / file).write_bytes(content)
+    ended = cli("gate", str(copy), *limits("score>=20"), "--exit-zero")
+    assert (ended.code, ended.stdout) == (3, "")
+    assert said in ended.stderr
+    assert str(copy / file) in ended.stderr
+
+
+def test_tables_of_another_audit(
+    cli: Run, copy: Path, checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    settings = {"arch": ARCH, "img_size": 32, "select": "quick", "device": "cpu"}
+    semaudit.scan(checkpoint, pictures, num_samples=4, out=tmp_path / "other", **settings)
+    shutil.copy(tmp_path / "other" / "samples.parquet", copy)
+    ended = cli("gate", str(copy), *limits("score>=20"))
+    assert ended.code == 3
+    assert "52 rows, and 156 belong to this report" in ended.stderr
+
+
+def test_no_torch_is_needed(process: Run, audited: Path) -> None:
+    code = (
+        "import sys\n"
+        "from semaudit.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    print({'torch', 'timm', 'pandas', 'scipy.stats'} & sys.modules.keys() or 'none')\n"
+    )
+    program = (sys.executable, "-c", code)
+    ended = process("gate", str(audited), *limits("score>=20"), "-h", program=program)
+    assert ended.stdout.splitlines()[-1] == "none"
+    ended = process("gate", str(audited), *limits("score>=20"), program=program)
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[-1] == "none"
+
+
+def test_the_audit_that_was_judged_is_the_one_on_disk(audited: Path) -> None:
+    assert read_report(audited / "report.json").verdicts == []

