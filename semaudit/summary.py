@@ -50,6 +50,8 @@ def _parts(layout: Layout, metric: Metric) -> list[tuple[Scope, str, Part]]:
 
 def _estimates_of(samples: Samples, metric: Metric) -> list[Estimate]:
     named = _parts(samples.layout, metric)
+    if not named:
+        return []
     matrix = values(samples, metric, [part for _, _, part in named])
     kept = np.flatnonzero(np.isfinite(matrix).any(axis=0))
     # Parts of a metric that is not comparable have ranges of their own.

@@ -6,35 +6,17 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import settings
-from PIL import Image
+from shared import ARCH, COLOURS, Ended, Run, console_script, paint
 
 # Tiny models only lose by more threads, and most of all where others work on the same cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
-
-REPO = Path(__file__).parents[1]
-ARCH = "test_vit"
-COLOURS = {"a": (200, 40, 40), "b": (40, 200, 40), "c": (40, 40, 200), "d": (128, 128, 128)}
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Ended]
 
 
 @pytest.fixture(scope="session")
@@ -135,22 +117,6 @@ def process(tmp_path: Path) -> Run:
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return run
-
-
-def console_script() -> str:
-    return str(Path(sys.executable).with_name("semaudit"))
-
-
-def paint(folder: Path, each: int = 3) -> Path:
-    """Class folders a to d, a colour each, with a texture of its own on every picture."""
-    rng = np.random.default_rng(0)
-    for name, colour in COLOURS.items():
-        (folder / name).mkdir()
-        for number in range(each):
-            pixels = np.clip(colour + rng.normal(0, 40, (6, 6, 3)), 0, 255).astype(np.uint8)
-            picture = Image.fromarray(pixels).resize((40, 40), Image.Resampling.BICUBIC)
-            picture.save(folder / name / f"{number}.png")
-    return folder
 
 
 def _checkpoint(path: Path, arch: str, gain: float, **arguments: int) -> Path:

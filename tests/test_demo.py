@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Run
+from shared import Run
 
 from semaudit.report.document import read_report
 
@@ -24,7 +24,6 @@ def test_the_demo_network_knows_18_of_foolbox_s_20_pictures(
     ended = process(
         *("scan", *model, *data, "--select", "quick", "--device", "cpu", *gates),
         *("--out", "audit"),
-        OMP_NUM_THREADS="2",
     )
     assert (ended.code, ended.stderr) == (0, ""), ended.stdout
     report = read_report(tmp_path / "audit" / "report.json")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import timm
 import torch
-from conftest import ARCH, REPO, Run
+from shared import ARCH, REPO, Run
 
 import semaudit
 from semaudit import models

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import REPO
+from shared import REPO
 
 import semaudit
 from semaudit.report.document import schema

@@ -37,8 +37,9 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     if rows:
         console.print(
             Text(
-                f"Means over {report.data.pictures:,} pictures with 95 % intervals; curves share "
-                "one scale; flips are the share of changed top-1 classes over the ladder.",
+                f"Means over {report.data.pictures:,} pictures with 95 % intervals; curves, of "
+                "sqrt(shift), share one scale; flips are the share of changed top-1 classes over "
+                "the ladder.",
                 style="dim",
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -23,7 +24,9 @@ def number(value: float | None) -> str:
         return "∞"
     if value == 0:
         return "0"
-    return f"{value:.3f}" if 0.001 <= abs(value) < 10 else f"{value:.3g}"
+    if abs(value) < 0.001:
+        return f"{value:.1e}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
 
 
 def percent(value: float) -> str:
@@ -98,8 +101,9 @@ def probe_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
             curve.probe,
             curve.family,
             f"{percent(flips.value)} {percent_interval(flips)}",
-            f"{number(shift.value)} {interval(shift)}",
-            sparkline([point.value for point in curve.shift], top),
+            number(shift.value),
+            # In sqrt(JSD), the metric: gentle probes would be flat lines beside harsh ones.
+            sparkline([math.sqrt(point.value) for point in curve.shift], math.sqrt(top)),
             number(jump.value),
         )
         rows.append((shift.value, cells))

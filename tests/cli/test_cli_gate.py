@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ARCH, Run
+from shared import ARCH, Run
 
 import semaudit
 from semaudit.report.document import read_report

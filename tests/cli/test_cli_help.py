@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import typer
-from conftest import REPO, Run, console_script
+from shared import REPO, Run, console_script
 
 import semaudit
 from semaudit.cli import app

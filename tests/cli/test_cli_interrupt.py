@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from conftest import ARCH, console_script
+from shared import ARCH, console_script
 
 from semaudit.cli import gate as gate_command
 

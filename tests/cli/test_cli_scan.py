@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import ARCH, Run
+from shared import ARCH, Run
 
 from semaudit.cli import scan as command
 from semaudit.report.document import Report, read_report

@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from conftest import ARCH
+from shared import ARCH
 
 import semaudit
 from semaudit.errors import AuditError
