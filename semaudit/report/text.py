@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from semaudit.report.document import Interval, Report, Verdict
+from semaudit.report.document import Interval, Outcome, Report, Verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
 # Control characters, line breaks and those that turn the direction of writing around.
@@ -169,7 +169,7 @@ def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, str]]
             each.outcome.value,
             each.gate,
             "-" if each.value is None else f"{number(each.value)} {interval(each)}",
-            each.reason,
+            each.reason if each.outcome is Outcome.INCONCLUSIVE else "",
         )
         for each in verdicts
     ]

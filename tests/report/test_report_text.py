@@ -73,7 +73,7 @@ def terminal(report: Report, **options: object) -> str:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0, "0"), (0.12345, "0.123"), (1.5, "1.500"), (12.34, "12.3"), (1e-7, "1e-07"), (None, "∞")],
+    [(0, "0"), (0.12345, "0.123"), (1.5, "1.500"), (12.34, "12.3"), (1e-7, "1.0e-07"), (None, "∞")],
 )
 def test_numbers(value: float | None, shown: str) -> None:
     assert text.number(value) == shown

@@ -1,0 +1,112 @@
+"""What a gate speaks of: found, and refused if there is nothing, before anything is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from semaudit.columns import Part, bounds
+from semaudit.errors import GateError, did_you_mean
+from semaudit.gates.grammar import Gate
+from semaudit.layout import NOISE_FLOOR_FAMILY, Layout, Track
+from semaudit.metric import NOISE_FLOOR, SCORE, Metric
+
+
+@dataclass(frozen=True)
+class BoundGate:
+    """A gate together with the metric and the part of the battery that it speaks of."""
+
+    gate: Gate
+    metric: Metric
+    part: Part
+    bounds: tuple[float, float]
+
+
+def bind(
+    gates: Sequence[Gate], metrics: Mapping[str, Metric], layout: Layout, labelled: bool
+) -> list[BoundGate]:
+    """Find what each gate speaks of, before anything is measured.
+
+    Raises:
+        GateError: an unknown metric, a limit that nothing could break or meet, or a gate that
+            matches nothing.
+    """
+    return [_bind(gate, metrics, layout, labelled) for gate in gates]
+
+
+def _bind(gate: Gate, metrics: Mapping[str, Metric], layout: Layout, labelled: bool) -> BoundGate:
+    metric = metrics.get(gate.metric)
+    if metric is None:
+        raise GateError(
+            f"unknown metric {gate.metric!r} in {gate.text!r}{did_you_mean(gate.metric, metrics)}: "
+            f"one of {', '.join(sorted(metrics))}"
+        )
+    if metric.name == "accuracy" and not labelled:
+        raise GateError(f"{gate.text!r} matches nothing: the pictures have no labels")
+    part = _part(gate, metric, layout)
+    limits = bounds(metric, layout, part)
+    _check_possible(gate, limits)
+    return BoundGate(gate, metric, part, limits)
+
+
+def _part(gate: Gate, metric: Metric, layout: Layout) -> Part:
+    """The tracks, and the rung, that a gate speaks of."""
+    if metric.level == "image" or metric in (SCORE, NOISE_FLOOR):
+        return _whole(gate, metric, layout)
+    tracks = layout.matching(gate.scope)
+    if not tracks:
+        known = [name for track in layout.tracks for name in (track.name, track.family)]
+        raise GateError(
+            f"{gate.text!r} matches nothing: no probe or family of this battery is called "
+            f"{gate.scope!r}{did_you_mean(gate.scope or '', known)}"
+        )
+    if not metric.comparable:
+        _check_single(gate, [layout.tracks[track] for track in tracks])
+    if gate.rung is not None:
+        _check_rung(gate, gate.rung, metric, layout, tracks)
+    return Part(tracks, gate.rung)
+
+
+def _whole(gate: Gate, metric: Metric, layout: Layout) -> Part:
+    if gate.scope is not None:
+        raise GateError(
+            f"{gate.text!r}: {gate.metric} is not measured by probe; drop [{gate.scope}]"
+        )
+    if metric == NOISE_FLOOR and not layout.matching(NOISE_FLOOR_FAMILY):
+        raise GateError(f"{gate.text!r} matches nothing: the probe 'identity' was left out")
+    if metric == SCORE and not layout.families:
+        raise GateError(f"{gate.text!r} matches nothing: the battery holds the noise floor alone")
+    return Part(layout.matching(None))
+
+
+def _check_single(gate: Gate, tracks: Sequence[Track]) -> None:
+    if len(tracks) > 1:
+        raise GateError(
+            f"{gate.text!r}: {gate.metric} is in each probe's own strengths; name one probe"
+        )
+    if tracks[0].family == NOISE_FLOOR_FAMILY:
+        raise GateError(f"{gate.text!r} matches nothing: the noise floor has no {gate.metric}")
+
+
+def _check_rung(
+    gate: Gate, rung: float, metric: Metric, layout: Layout, tracks: Sequence[int]
+) -> None:
+    if metric.level != "rung":
+        raise GateError(f"{gate.text!r}: {gate.metric} has no rungs; drop @{rung}")
+    if all(layout.rung_index(track, rung) is None for track in tracks):
+        ladders = "; ".join(
+            f"{layout.tracks[t].name}: {', '.join(map(str, layout.tracks[t].ladder))}"
+            for t in tracks[:3]
+        )
+        raise GateError(f"{gate.text!r} matches nothing: no rung {rung} ({ladders})")
+
+
+def _check_possible(gate: Gate, limits: tuple[float, float]) -> None:
+    low, high = limits
+    said = f"{gate.metric} lies in [{low:g}, {high:g}]"
+    out_of_reach = gate.limit < low if gate.at_most else gate.limit > high
+    if out_of_reach:
+        raise GateError(f"impossible limit {gate.text!r}: {said}, so that no model could meet it")
+    idle = gate.limit >= high if gate.at_most else gate.limit <= low
+    if idle:
+        raise GateError(f"idle limit {gate.text!r}: {said}, so that no model could break it")

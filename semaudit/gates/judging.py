@@ -1,0 +1,128 @@
+"""What the interval says of a gate: pass, fail or inconclusive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from semaudit import statistics
+from semaudit.columns import values
+from semaudit.gates.binding import BoundGate
+from semaudit.gates.grammar import Gate
+from semaudit.report.document import Outcome, Verdict
+from semaudit.store import Samples
+
+ALPHA = 0.05
+RESAMPLES = 10_000
+
+
+def judge(
+    gates: Sequence[BoundGate], samples: Samples, degenerate: str | None = None
+) -> list[Verdict]:
+    """Judge all gates together: Holm shares the error rate of 5 % among them.
+
+    A gate passes or fails only where its interval excludes the limit. Of a degenerate model no
+    gate but accuracy can be judged: a constant is perfectly continuous.
+    """
+    evidence = [_evidence(gate, samples) for gate in gates]
+    p_values = [
+        1.0 if each is None else each.p_value(gate.gate.limit)
+        for gate, each in zip(gates, evidence, strict=True)
+    ]
+    steps = statistics.holm(p_values, ALPHA)
+    return [
+        _verdict(gate, each, step, degenerate)
+        for gate, each, step in zip(gates, evidence, steps, strict=True)
+    ]
+
+
+def _evidence(gate: BoundGate, samples: Samples) -> statistics.Evidence | None:
+    numbers = values(samples, gate.metric, [gate.part])[:, 0]
+    if not np.isfinite(numbers).any():
+        return None
+    match gate.gate.statistic:
+        case "mean":
+            return statistics.mean_evidence(numbers, gate.bounds, resamples=RESAMPLES)
+        case "max":
+            return statistics.max_evidence(numbers, gate.bounds)
+        case quantile:
+            q = 0.5 if quantile == "median" else 0.95
+            return statistics.quantile_evidence(numbers, q, gate.bounds)
+
+
+def _verdict(
+    bound: BoundGate,
+    evidence: statistics.Evidence | None,
+    step: statistics.HolmStep,
+    degenerate: str | None,
+) -> Verdict:
+    gate = bound.gate
+    if evidence is None:
+        reason = f"no picture has a value of {gate.metric} here"
+        return _undecided(gate, step, reason)
+    low, high = evidence.interval(step.level)
+    outcome, more = Outcome.INCONCLUSIVE, None
+    if degenerate is not None and bound.metric.name != "accuracy":
+        reason = f"cannot be judged: {degenerate}"
+    elif step.decided:
+        kept = evidence.value <= gate.limit if gate.at_most else evidence.value >= gate.limit
+        outcome = Outcome.PASS if kept else Outcome.FAIL
+        reason = "the interval excludes the limit"
+    else:
+        more = statistics.pictures_to_decide(evidence, gate.limit, step.level)
+        reason = (
+            f"about {more:,} pictures would decide it"
+            if more
+            else "no number of pictures would decide it; limit the p95 or the mean instead"
+            if gate.statistic == "max"
+            else "the estimate lies on the limit: no number of pictures is known to decide it"
+        )
+    return Verdict(
+        gate=gate.text,
+        outcome=outcome,
+        value=evidence.value,
+        low=_finite(low),
+        high=_finite(high),
+        level=step.level,
+        n=evidence.n,
+        pictures_to_decide=more,
+        reason=reason,
+    )
+
+
+def _undecided(gate: Gate, step: statistics.HolmStep, reason: str) -> Verdict:
+    return Verdict(
+        gate=gate.text,
+        outcome=Outcome.INCONCLUSIVE,
+        value=None,
+        low=None,
+        high=None,
+        level=step.level,
+        n=0,
+        pictures_to_decide=None,
+        reason=reason,
+    )
+
+
+def _finite(end: float) -> float | None:
+    return end if math.isfinite(end) else None
+
+
+def exit_code(
+    verdicts: Sequence[Verdict], *, degenerate: bool, accept_inconclusive: bool, exit_zero: bool
+) -> int:
+    """0 all pass, 1 a gate failed, 3 a gate could not be judged, 4 something inconclusive.
+
+    A gate cannot be judged on a degenerate model, or where nothing was measured: more pictures
+    would not help, so neither ``accept_inconclusive`` nor ``exit_zero`` makes that a success.
+    """
+    outcomes = {verdict.outcome for verdict in verdicts}
+    unjudged = degenerate and Outcome.INCONCLUSIVE in outcomes
+    if Outcome.FAIL in outcomes and not exit_zero:
+        return 1
+    if unjudged or any(verdict.value is None for verdict in verdicts):
+        return 3
+    tolerated = exit_zero or accept_inconclusive
+    return 4 if Outcome.INCONCLUSIVE in outcomes and not tolerated else 0
