@@ -49,9 +49,6 @@ def main() -> semaudit.Audit:
     audit = semaudit.scan(
         model,
         corner_blobs(100, seed=2),
-        num_classes=4,
-        in_chans=1,
-        img_size=32,
         fail_on=["flip_rate<=0.2", "accuracy>=0.8"],
     )
     summary = audit.summary().query(

@@ -131,7 +131,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     if settings.out is not None:
         folder.check_target(settings.out)
     place = runtime.resolve(settings)
-    classifier = open_model(model, settings, place)
+    classifier = open_model(model, data, settings, place)
     source = open_data(data, settings, classifier)
     bound = gates.bind(limits, GATEABLE, layout, source.labelled)
     names = source.class_names or classifier.class_names.names

@@ -10,14 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from semaudit.errors import UsageError
+from semaudit.store import IMAGES, PATHS, SAMPLES
 
 MANIFEST, REPORT, MARKDOWN = "manifest.json", "report.json", "report.md"
+_OURS = {MANIFEST, REPORT, MARKDOWN, IMAGES, PATHS, SAMPLES}
 
 
 def check_target(out: Path) -> None:
     """Raise UsageError unless ``out`` can become an audit folder.
 
-    An earlier audit is replaced; any other folder with something in it is not touched.
+    An earlier audit is replaced; a folder with anything else in it is not touched.
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file; name a folder")
@@ -26,8 +28,12 @@ def check_target(out: Path) -> None:
             f"--out {out} is the working directory or a mount point, which a finished audit "
             f"cannot take the place of; name a folder in it, as {out / 'audit'}"
         )
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise UsageError(f"--out {out} is not empty and is no earlier audit; name another folder")
+    for folder in (out, partial(out)):
+        if folder.is_dir() and (foreign := _foreign(folder)):
+            raise UsageError(
+                f"--out {out}: {folder} holds {foreign!r}, which is of no earlier audit and would "
+                "be lost; name another folder"
+            )
     parent = out.absolute().parent
     while not parent.exists():
         parent = parent.parent
@@ -35,6 +41,11 @@ def check_target(out: Path) -> None:
         raise UsageError(f"--out {out} cannot be written: {parent} is a file")
     if not os.access(out if out.is_dir() else parent, os.W_OK | os.X_OK):
         raise UsageError(f"--out {out} cannot be written: no permission in {parent}")
+
+
+def _foreign(folder: Path) -> str | None:
+    """The first thing in a folder that no scan has written."""
+    return min((each.name for each in folder.iterdir() if each.name not in _OURS), default=None)
 
 
 @contextmanager

@@ -30,23 +30,32 @@ def load_plugins(settings: Settings) -> list[LoadedPlugin]:
     ]
 
 
-def open_model(
-    model: str | Path | nn.Module | Classifier, settings: Settings, place: Runtime
-) -> Classifier:
+def open_model(model: Model, data: Data, settings: Settings, place: Runtime) -> Classifier:
     """Load the model, put it where it runs, and see that it runs.
+
+    A live module does not tell the size of its pictures: pictures in memory do.
 
     Raises:
         ModelError: it cannot be opened or used.
         UsageError: the settings do not go together.
     """
     fields = PreprocessingOverrides.__dataclass_fields__
-    overrides = PreprocessingOverrides(**{name: getattr(settings, name) for name in fields})
+    chosen = {name: getattr(settings, name) for name in fields}
+    images = data[0] if isinstance(data, tuple) else data
+    sized = settings.img_size or settings.input_size or settings.in_chans
+    if (
+        isinstance(model, nn.Module)
+        and isinstance(images, Tensor)
+        and images.ndim == 4
+        and not sized
+    ):
+        chosen["input_size"] = tuple(images.shape[1:])
     classifier = models.load(
         model,
         arch=settings.arch,
         num_classes=settings.num_classes,
         in_chans=settings.in_chans,
-        overrides=None if isinstance(model, Classifier) else overrides,
+        overrides=None if isinstance(model, Classifier) else PreprocessingOverrides(**chosen),
     ).place(
         place.device,
         amp_dtype=place.amp_dtype,

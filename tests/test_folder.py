@@ -9,12 +9,13 @@ import pytest
 
 from semaudit.errors import UsageError
 from semaudit.folder import MANIFEST, appearing, check_target, partial
+from semaudit.store import SAMPLES
 
 
 def earlier_audit(folder: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / MANIFEST).write_text("{}")
-    (folder / "old").write_text("old")
+    (folder / SAMPLES).write_text("old")
     return folder
 
 
@@ -45,7 +46,7 @@ def test_an_earlier_audit_is_replaced_whole(tmp_path: Path) -> None:
     check_target(out)
     with appearing(out) as work:
         (work / "new").write_text("new")
-        assert names(out) == {MANIFEST, "old"}
+        assert names(out) == {MANIFEST, SAMPLES}
     assert names(out) == {"new"}
     assert names(tmp_path) == {"audit"}
 
@@ -55,7 +56,7 @@ def test_a_failure_leaves_everything_as_it_was(error: type[BaseException], tmp_p
     out = earlier_audit(tmp_path / "audit")
     with pytest.raises(error):
         write_and_raise(out, "new", error)
-    assert names(out) == {MANIFEST, "old"}
+    assert names(out) == {MANIFEST, SAMPLES}
     assert names(tmp_path) == {"audit"}
 
 
@@ -65,7 +66,7 @@ def test_an_interrupt_keeps_what_was_written_beside(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             write_and_raise(out, content, KeyboardInterrupt)
         assert (partial(out) / "new").read_text() == content
-    assert names(out) == {MANIFEST, "old"}
+    assert names(out) == {MANIFEST, SAMPLES}
     assert names(tmp_path) == {"audit", "audit.partial"}
 
 
@@ -99,7 +100,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 def test_somebody_elses_folder_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(UsageError, match="not empty and is no earlier audit"):
+    with pytest.raises(UsageError, match=r"holds .thesis.txt., which is of no earlier audit"):
         check_target(tmp_path)
 
 

@@ -57,6 +57,8 @@ class PreprocessingOverrides:
             raise UsageError(f"img_size is {self.img_size}; give a positive number of pixels")
         if self.input_size is not None and (len(self.input_size) != 3 or min(self.input_size) < 1):
             raise UsageError(f"input_size is {self.input_size}; give channels, height and width")
+        if self.img_size is not None and self.input_size is not None:
+            raise UsageError("img_size and input_size say the same thing: give one of them")
         if self.crop_pct is not None and not 0 < self.crop_pct <= 1:
             raise UsageError(f"crop_pct is {self.crop_pct}; give a share above 0 and up to 1")
         if self.std is not None and not all(value > 0 for value in self.std):

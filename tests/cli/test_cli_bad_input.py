@@ -117,7 +117,7 @@ def test_a_bad_plugin(code: str, said: str, refused: Refused, tmp_path: Path) ->
 def test_out_is_somebody_elses_folder(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    assert "is not empty and is no earlier audit" in refused(2, "--out", "mine")
+    assert "mine holds 'thesis.txt', which is of no earlier audit" in refused(2, "--out", "mine")
 
 
 def test_out_is_a_file_or_below_one(refused: Refused, tmp_path: Path) -> None:

