@@ -140,3 +140,10 @@ def test_a_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
     with pytest.raises(UsageError, match=f"no permission in {tmp_path}"):
         check_target(tmp_path / "audit")
+
+
+def test_somebody_elses_partial_folder_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "audit.partial").mkdir()
+    (tmp_path / "audit.partial" / "thesis.txt").write_text("years of work")
+    with pytest.raises(UsageError, match="which is of no earlier audit"):
+        check_target(tmp_path / "audit")

@@ -42,7 +42,9 @@ Interrupted = Callable[..., tuple[int, str]]
 def interrupted(checkpoint: Path, many: Path, tmp_path: Path) -> Interrupted:
     """Scan with a terminal for standard error; press Ctrl-C when the bar shows a pattern."""
 
-    def scan(pattern: str, *words: str) -> tuple[int, str]:
+    def scan(
+        pattern: str, *words: str, by: signal.Signals = signal.SIGINT
+    ) -> tuple[int, str]:
         command = [console_script(), "scan", str(checkpoint), "--arch", ARCH, "--img-size", "32"]
         command += ["--data", str(many), "--select", "full", "--device", "cpu", *words]
         ours, theirs = pty.openpty()
@@ -58,7 +60,7 @@ def interrupted(checkpoint: Path, many: Path, tmp_path: Path) -> Interrupted:
             os.close(theirs)
             seen = read_until(ours, pattern)
             pressed = time.monotonic()
-            os.killpg(running.pid, signal.SIGINT)
+            os.killpg(running.pid, by)
             seen += read_until(ours, None)
             code = running.wait(timeout=PATIENCE)
             took = time.monotonic() - pressed
@@ -124,6 +126,13 @@ def test_without_out_nothing_is_kept(interrupted: Interrupted, tmp_path: Path) -
     message = re.search(MESSAGE, seen)
     assert message, seen[-500:]
     assert message[2].startswith("nothing was kept")
+    assert {path.name for path in tmp_path.iterdir()} == {"many"}
+
+
+def test_a_cancelled_job_tidies_up_too(interrupted: Interrupted, tmp_path: Path) -> None:
+    code, seen = interrupted(r"[1-9]\d*/1,200 pictures", "-b", "2", by=signal.SIGTERM)
+    assert code == 3
+    assert re.search(MESSAGE, seen), seen[-500:]
     assert {path.name for path in tmp_path.iterdir()} == {"many"}
 
 
