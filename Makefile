@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint unit slow bench clean
+.PHONY: demo test lint unit bench clean
 
 demo: $(STAMP)  ## Scan a real ImageNet network on real labelled photographs.
 	$(BIN)/python examples/demo.py

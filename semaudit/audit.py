@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semaudit import folder, gates, manifest, runtime
-from semaudit.layout import Layout, Track
 from semaudit.metric import NOISE_FLOOR, SCORE, Metric
 from semaudit.metrics import METRICS
 from semaudit.opening import Data, Model, load_plugins, open_data, open_model
-from semaudit.probes import load_probes, select_battery
+from semaudit.probes import applicable, layout_of, load_probes, select_battery
 from semaudit.report.build import build
 from semaudit.report.document import Outcome, Report, Verdict
 from semaudit.report.markdown import to_markdown
@@ -39,7 +38,7 @@ class _Scratch:
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit:
     """The record of one scan.
 
@@ -53,6 +52,11 @@ class Audit:
     manifest: dict[str, Any]
     folder: Path
     _temporary: _Scratch | None = None
+
+    def __repr__(self) -> str:
+        score = "withheld" if self.score is None else f"{self.score:.1f}"
+        pictures = f"{self.report.data.pictures} pictures"
+        return f"<Audit of {self.report.model.name!r} on {pictures}: score {score}>"
 
     @property
     def score(self) -> float | None:
@@ -125,14 +129,16 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     limits = [gates.parse(text) for text in settings.fail_on]
     loaded = load_plugins(settings)
     battery = select_battery(load_probes(), settings.select, settings.ignore)
-    layout = Layout(tuple(Track(probe.name, probe.family, probe.ladder) for probe in battery))
     # Twice: what can be refused before the model and the pictures are opened is refused then.
-    gates.bind(limits, GATEABLE, layout, labelled=True)
+    gates.bind(limits, GATEABLE, layout_of(battery), labelled=True)
     if settings.out is not None:
         folder.check_target(settings.out)
     place = runtime.resolve(settings)
     classifier = open_model(model, data, settings, place)
     source = open_data(data, settings, classifier)
+    reference = classifier.check().softmax(-1).cpu().double().numpy()
+    battery, notes = applicable(battery, classifier.preprocessing.input_size[0])
+    layout = layout_of(battery)
     bound = gates.bind(limits, GATEABLE, layout, source.labelled)
     names = source.class_names or classifier.class_names.names
 
@@ -156,9 +162,11 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             source=source,
             fingerprint=streamed.fingerprint,
             output_sum=streamed.output_sum,
+            reference=reference,
             names=names,
             seed=settings.seed,
             metrics=list(GATEABLE.values()),
+            notes=notes,
         )
         report = report.model_copy(
             update={"verdicts": gates.judge(bound, samples, report.degenerate)}

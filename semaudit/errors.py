@@ -56,6 +56,15 @@ class AuditError(SemauditError):
     """The audit could not be completed."""
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception, of torch or of Python, says that memory ran out."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    signs = ("out of memory", "can't allocate memory", "alloc_failed")
+    return isinstance(error, RuntimeError) and any(sign in text for sign in signs)
+
+
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the nearest candidate, or an empty string."""
     nearest = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.5)

@@ -56,6 +56,7 @@ def appearing(out: Path) -> Iterator[Path]:
     with ``.partial`` added to its name.
     """
     target = out.resolve()  # where ``out`` is a link, what it leads to is replaced
+    made = [each for each in target.parents if not each.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -72,6 +73,9 @@ def appearing(out: Path) -> Iterator[Path]:
         _replace(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+        for each in made:
+            if not any(each.iterdir()):
+                each.rmdir()
 
 
 def partial(out: Path) -> Path:

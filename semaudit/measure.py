@@ -66,7 +66,9 @@ def measure(
         ]
         measures = _gather(clean, traces)
         _check_finite(measures, battery, image_ids)
-        measures.paths[ONSET.column] = _onsets(classifier, battery, clean, draws, measures)
+        measures.paths[ONSET.column] = _onsets(
+            classifier, battery, clean, draws, measures, image_ids
+        )
     return measures
 
 
@@ -107,6 +109,10 @@ def _check_finite(measures: Measures, battery: Sequence[Probe], image_ids: Seque
         image, cell = cells_broken[0]
         cells = [(probe.name, strength) for probe in battery for strength in probe.ladder]
         name, strength = cells[cell]
+        if not np.isfinite(measures.rungs["input_rms"][image, cell]):
+            raise AuditError(
+                f"{name} at {strength:g} makes picture {image_ids[image]!r} not finite"
+            )
         raise AuditError(
             f"the model's output for picture {image_ids[image]!r} under {name} at {strength:g} "
             "is not finite; try --amp-dtype float32, or leave the probe out with --ignore"
@@ -119,6 +125,7 @@ def _onsets(
     clean: View,
     draws: Sequence[Draw],
     measures: Measures,
+    image_ids: Sequence[str],
 ) -> Array:
     onsets = np.full((len(clean.images), len(battery)), np.nan)
     ends = np.cumsum([len(probe.ladder) for probe in battery])
@@ -131,5 +138,10 @@ def _onsets(
     ]
     strengths = find_onsets(classifier, clean.images, clean.top_class, found, battery, draws)
     for flip, strength in zip(found, strengths.cpu().tolist(), strict=True):
+        if np.isnan(strength):
+            raise AuditError(
+                f"the model's output for picture {image_ids[flip.image]!r} under "
+                f"{battery[flip.probe].name} is not finite between {flip.low:g} and {flip.high:g}"
+            )
         onsets[flip.image, flip.probe] = strength
     return onsets

@@ -48,9 +48,10 @@ def find_onsets(
 ) -> Tensor:
     """Return the onset strength of each flip in ``found``, (len(found),), to a thousandth.
 
-    Paths of different probes share a batch, no larger than that of the images, and nothing is
-    read back from the device in between. Where an image flips back and forth along the path, the
-    onset is that of one of its flips inside the first bracket.
+    NaN where an output on the way was not finite. Paths of different probes share a batch, no
+    larger than that of the images, and no result is read back in between (though a blur reads
+    the strengths, for its kernel). Where an image flips back and forth along the path, the onset
+    is that of one of its flips inside the first bracket.
     """
     size = len(images)
     chunks = [found[start : start + size] for start in range(0, len(found), size)]
@@ -75,13 +76,15 @@ def _bisect(
         groups.append((probe, slice(indices[0], indices[-1] + 1)))
     parts = [(battery[probe], draws[probe].subset(rows[span]), span) for probe, span in groups]
     clean = images[rows]
+    finite = torch.ones_like(rows, dtype=torch.bool)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         perturbed = [
             perturbations.get(probe.perturbation)(clean[span], middle[span], draw)
             for probe, draw, span in parts
         ]
-        classes = classifier(torch.cat(perturbed)).logits.argmax(-1)
-        flipped = classes != clean_classes[rows]
+        logits = classifier(torch.cat(perturbed)).logits
+        flipped = logits.argmax(-1) != clean_classes[rows]
         low, high = middle.where(~flipped, low), middle.where(flipped, high)
-    return high
+        finite &= logits.isfinite().all(-1)
+    return high.where(finite, torch.full_like(high, float("nan")))

@@ -31,7 +31,7 @@ def load_plugins(settings: Settings) -> list[LoadedPlugin]:
 
 
 def open_model(model: Model, data: Data, settings: Settings, place: Runtime) -> Classifier:
-    """Load the model, put it where it runs, and see that it runs.
+    """Load the model and put it where it runs.
 
     A live module does not tell the size of its pictures: pictures in memory do.
 
@@ -55,15 +55,18 @@ def open_model(model: Model, data: Data, settings: Settings, place: Runtime) -> 
         arch=settings.arch,
         num_classes=settings.num_classes,
         in_chans=settings.in_chans,
-        overrides=None if isinstance(model, Classifier) else PreprocessingOverrides(**chosen),
-    ).place(
+        overrides=PreprocessingOverrides(**chosen) if any(map(_given, chosen.values())) else None,
+    )
+    return classifier.place(
         place.device,
         amp_dtype=place.amp_dtype,
         channels_last=place.channels_last,
         compile=place.compile,
     )
-    classifier.check()
-    return classifier
+
+
+def _given(setting: object) -> bool:
+    return setting is not None
 
 
 def open_data(data: Data, settings: Settings, classifier: Classifier) -> ImageSource:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from semaudit.errors import ProbeError, did_you_mean
-from semaudit.layout import NOISE_FLOOR_FAMILY
-from semaudit.perturbations import Perturbation, registered
+from semaudit.layout import NOISE_FLOOR_FAMILY, Layout, Track
+from semaudit.perturbations import Perturbation, get, registered
 from semaudit.probefile import read_probe_file
 
 
@@ -64,8 +64,13 @@ def load_probes(directory: Path | None = None) -> tuple[Probe, ...]:
             raise ProbeError(
                 f"{place}: probe {probe.name!r} is already given by {places[probe.name]}"
             )
+        if probe.family == NOISE_FLOOR_FAMILY and probe.perturbation != NOISE_FLOOR_FAMILY:
+            raise ProbeError(
+                f"{place}: the family {NOISE_FLOOR_FAMILY!r} is the noise floor's alone"
+            )
         places[probe.name] = place
         probes.append(probe)
+    _check_names(probes, places)
     if not probes:
         raise ProbeError(f"{folder}: holds no probe files (*.yaml)")
     return tuple(probes)
@@ -100,6 +105,29 @@ def select_battery(
     return (*floor, *chosen)
 
 
+def applicable(
+    battery: Sequence[Probe], channels: int
+) -> tuple[tuple[Probe, ...], tuple[str, ...]]:
+    """Return the probes that mean something for images of so many channels, and notes on the rest.
+
+    Raises:
+        ProbeError: none but the noise floor does.
+    """
+    wrong = [p for p in battery if get(p.perturbation).channels not in (None, channels)]
+    kept = tuple(probe for probe in battery if probe not in wrong)
+    names = ", ".join(probe.name for probe in wrong)
+    if wrong and all(probe.family == NOISE_FLOOR_FAMILY for probe in kept):
+        raise ProbeError(f"the battery is empty: {names} mean nothing for {channels} channel(s)")
+    return kept, (f"left out, for they mean nothing for {channels} channel(s): {names}",) * bool(
+        wrong
+    )
+
+
+def layout_of(battery: Sequence[Probe]) -> Layout:
+    """Return the columns that an audit under this battery has."""
+    return Layout(tuple(Track(probe.name, probe.family, probe.ladder) for probe in battery))
+
+
 def _entries(given: Iterable[str], probes: Sequence[Probe]) -> list[str]:
     """Split at commas; an entry that names no probe is a mistake, not an empty choice."""
     entries = [entry.strip() for text in given for entry in text.split(",") if entry.strip()]
@@ -121,6 +149,18 @@ def _at_pace(probe: Probe, hits: Sequence[str]) -> Probe:
     if probe.quick_ladder is None or set(hits) != {"quick"}:
         return probe
     return replace(probe, ladder=probe.quick_ladder)
+
+
+def _check_names(probes: Sequence[Probe], places: Mapping[str, str]) -> None:
+    """A gate or a row of a report must not be able to mean two things."""
+    for probe in probes:
+        others = [each.name for each in probes if each.family == probe.name and each != probe]
+        if probe.name == "all" or others:
+            clash = f"the family of {others[0]!r}" if others else "the whole battery"
+            raise ProbeError(
+                f"{places[probe.name]}: the name {probe.name!r} already means {clash}; "
+                "give the probe another name"
+            )
 
 
 def _all_probes(folder: Path) -> Iterator[tuple[str, Probe]]:

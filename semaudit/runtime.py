@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from semaudit.errors import AuditError, UsageError
+from semaudit.errors import AuditError, UsageError, out_of_memory
 from semaudit.settings import Settings
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ class Halving:
             try:
                 result = function(images[span], span)
             except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 self._halve(span.stop - span.start, error)
                 continue
@@ -129,10 +129,3 @@ class Halving:
         error.__traceback__ = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text

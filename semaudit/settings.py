@@ -116,6 +116,11 @@ def resolve(
         _from_environment(environment),
         (given, dict.fromkeys(given, FLAG)),
     ):
+        if places.get("plugin", FLAG) != FLAG:
+            raise UsageError(
+                f"{places['plugin']}: 'plugin' runs code, and only the command line may ask for "
+                "that: --plugin FILE.py"
+            )
         values.update(source)
         origins.update(places)
     return Resolved(_validated(values, origins), origins)

@@ -97,20 +97,19 @@ def stream(
         for batch in source.batches(place.batch_size, place.workers, place.device.type == "cuda"):
             _check(batch, classifier)
 
-            def measured(images: Tensor, span: slice, batch: Batch = batch) -> Measures:
+            def measured(part: Tensor, span: slice, batch: Batch = batch) -> Measures:
                 counter.restart()
-                ids = batch.image_ids[span]
+                images, ids = as_float(part, place.device), batch.image_ids[span]
                 return measure(classifier, battery, images, ids, seed, counter.step)
 
-            images = as_float(batch.images, place.device)
-            for span, measures in halving.parts(images, measured):
+            for span, measures in halving.parts(batch.images, measured):
                 writer.append(batch.image_ids[span], batch.labels[span].numpy(), measures)
                 output_sum = output_sum + measures.output_sum
                 counter.finish(len(measures.clean_classes))
             digest = add_digests([digest, batch.digest])
     if writer.pictures != len(source):
         raise AuditError(f"only {writer.pictures} of {len(source)} pictures came from the source")
-    return Streamed(f"{digest:064x}", output_sum.double().cpu().numpy(), halving.size)
+    return Streamed(f"{digest:064x}", output_sum.cpu().double().numpy(), halving.size)
 
 
 def _check(batch: Batch, classifier: Classifier) -> None:

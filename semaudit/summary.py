@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,20 @@ from semaudit import statistics
 from semaudit.columns import Part, bounds, values
 from semaudit.layout import NOISE_FLOOR_FAMILY, Array, Layout
 from semaudit.metric import NOISE_FLOOR, SCORE, Bounds, Metric
-from semaudit.report.document import Clean, Curve, Estimate, Interval, Statistic
+from semaudit.report.document import Clean, Curve, Estimate, Interval, Scope, Statistic
 from semaudit.statistics.evidence import check_matrix
 from semaudit.store import Samples
 
-Scope = Literal["all", "family", "probe"]
 QUANTILES: dict[Statistic, float] = {"median": 0.5, "p95": 0.95}
+
+FEW = 10
+"""Fewer pictures than this may all get one class by chance."""
+
+NOISY = 0.1
+"""A noise floor above this share of the mean shift is worth a warning."""
+
+NEGLIGIBLE = 1e-9
+"""Bits that float64 rounding alone may make."""
 
 CONSTANT_BITS = 1e-3
 """Outputs that tell less than this about which picture went in are one constant output."""
@@ -166,30 +173,60 @@ def noise_floor(samples: Samples) -> Interval | None:
     return single(samples, NOISE_FLOOR)
 
 
-def degenerate(samples: Samples, output_sum: NDArray[np.float64], labelled: bool) -> str | None:
+def degenerate(
+    samples: Samples,
+    output_sum: NDArray[np.float64],
+    reference: NDArray[np.float64],
+    labelled: bool,
+) -> str | None:
     """Say why the model cannot be scored, if so.
 
     A constant classifier is perfectly continuous, so continuity says nothing of it. The mutual
     information of picture and output, H(mean output) - mean H(output), tells how much the output
-    depends on the picture at all.
+    depends on the picture at all. Pictures that are alike have none either, so a constant also
+    has to answer the reference pictures, a grey and a random one, as it does the rest.
 
     Args:
         samples: the N pictures.
         output_sum: (classes,) sum of the N clean softmax outputs.
+        reference: (2, classes) softmax outputs for the reference pictures.
         labelled: whether the pictures have labels.
     """
-    entropies = samples.image("entropy")
-    if len(entropies) < 2:
-        return None
     mean = output_sum / output_sum.sum()
-    information = -np.sum(mean * np.log2(np.where(mean > 0, mean, 1))) - entropies.mean()
-    if information < CONSTANT_BITS:
-        return (
-            f"the output is the same for all {len(entropies)} pictures "
-            f"(it tells {max(information, 0):.1e} bits about the picture)"
-        )
-    if labelled:
-        classes, labels = samples.image("clean_class"), samples.image("label")
-        if len(np.unique(classes)) == 1 and len(np.unique(labels)) > 1:
-            return f"every picture gets class {int(classes[0])}, though the labels differ"
+    information = _entropy(mean) - samples.image("entropy").mean()
+    distances = [
+        _entropy((mean + other) / 2) - (_entropy(mean) + _entropy(other)) / 2 for other in reference
+    ]
+    if max(information, *distances) < CONSTANT_BITS:
+        return "the output is the same whatever the picture: to within 0.001 bits for all of them"
+    classes, labels = samples.image("clean_class"), samples.image("label")
+    if labelled and len(classes) >= FEW and len(np.unique(classes)) == 1 < len(np.unique(labels)):
+        return f"every picture gets class {int(classes[0])}, though the labels differ"
     return None
+
+
+def _entropy(p: Array) -> float:
+    """Shannon entropy in bits of probabilities (classes,)."""
+    return float(-np.sum(p * np.log2(np.where(p > 0, p, 1))))
+
+
+def warnings(samples: Samples, shift: Interval, floor: Interval | None) -> list[str]:
+    """What a reader must know before believing the figures.
+
+    Args:
+        samples: the N pictures.
+        shift: the mean shift of the whole.
+        floor: the noise floor, if it was measured.
+    """
+    if floor is None:
+        return []
+    track = samples.layout.matching(NOISE_FLOOR_FAMILY)
+    cells = samples.layout.cell_weights(track) > 0
+    flips = float(np.asarray(samples.rung("flip"))[:, cells].mean())
+    if flips == 0 and floor.value <= max(NOISY * shift.value, NEGLIGIBLE):
+        return []
+    return [
+        f"the same pictures in another batch move the output by {floor.value:.2g} bits and flip "
+        f"{100 * flips:.1f} % (mean shift under the probes: {shift.value:.2g}): it depends on the "
+        "batch or on chance, or the precision is too low; read nothing into smaller figures"
+    ]

@@ -14,6 +14,7 @@ from scipy import stats
 
 from semaudit.statistics import (
     Bounds,
+    Evidence,
     holm,
     max_evidence,
     mean_evidence,
@@ -291,16 +292,25 @@ def test_holm_decides_exactly_what_its_level_does(p_values: list[float]) -> None
         assert step.decided == (p <= step.level)
 
 
-def test_pictures_to_decide() -> None:
-    evidence = mean_evidence(rate(10, 100), UNIT)
-    need = pictures_to_decide(evidence, 0.12)
+@pytest.mark.parametrize(
+    ("values", "limit"), [([0.0] * 20, 0.05), ([0.0] * 99 + [0.2], 0.01), ([0, 1] * 30, 0.55)]
+)
+def test_pictures_to_decide(values: list[float], limit: float) -> None:
+    def repeated(times: int) -> Evidence:
+        return mean_evidence(np.tile(values, times), UNIT)
+
+    need = pictures_to_decide(repeated, limit)
     assert need is not None
-    assert 500 < need < 1500
-    assert mean_evidence(rate(need // 10, need), UNIT).excludes(0.12)
-    assert pictures_to_decide(evidence, 0.5) < 100  # type: ignore[operator]
-    assert pictures_to_decide(evidence, evidence.value) is None
-    assert pictures_to_decide(max_evidence([0.1, 0.2], UNIT), 0.3) is None
-    assert pictures_to_decide(mean_evidence([1.0], OPEN), 2.0) is None
+    times = need // len(values)
+    assert repeated(times).excludes(limit)
+    assert not repeated(min(times - 1, int(times * 0.85))).excludes(limit)
+
+
+def test_no_number_of_pictures_decides_a_tie() -> None:
+    def repeated(times: int) -> Evidence:
+        return mean_evidence(np.tile([0.1, 0.3], times), UNIT)
+
+    assert pictures_to_decide(repeated, repeated(1).value) is None
 
 
 # --- refusals ---------------------------------------------------------------------------------

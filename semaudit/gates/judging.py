@@ -11,6 +11,7 @@ from semaudit import statistics
 from semaudit.columns import values
 from semaudit.gates.binding import BoundGate
 from semaudit.gates.grammar import Gate
+from semaudit.layout import Array
 from semaudit.report.document import Outcome, Verdict
 from semaudit.store import Samples
 
@@ -26,25 +27,27 @@ def judge(
     A gate passes or fails only where its interval excludes the limit. Of a degenerate model no
     gate but accuracy can be judged: a constant is perfectly continuous.
     """
-    evidence = [_evidence(gate, samples) for gate in gates]
+    numbers = [values(samples, gate.metric, [gate.part])[:, 0] for gate in gates]
+    evidence = [_evidence(gate, each) for gate, each in zip(gates, numbers, strict=True)]
     p_values = [
         1.0 if each is None else each.p_value(gate.gate.limit)
         for gate, each in zip(gates, evidence, strict=True)
     ]
     steps = statistics.holm(p_values, ALPHA)
     return [
-        _verdict(gate, each, step, degenerate)
-        for gate, each, step in zip(gates, evidence, steps, strict=True)
+        _verdict(gate, each, found, step, degenerate)
+        for gate, each, found, step in zip(gates, numbers, evidence, steps, strict=True)
     ]
 
 
-def _evidence(gate: BoundGate, samples: Samples) -> statistics.Evidence | None:
-    numbers = values(samples, gate.metric, [gate.part])[:, 0]
+def _evidence(
+    gate: BoundGate, numbers: Array, resamples: int = RESAMPLES
+) -> statistics.Evidence | None:
     if not np.isfinite(numbers).any():
         return None
     match gate.gate.statistic:
         case "mean":
-            return statistics.mean_evidence(numbers, gate.bounds, resamples=RESAMPLES)
+            return statistics.mean_evidence(numbers, gate.bounds, resamples=resamples)
         case "max":
             return statistics.max_evidence(numbers, gate.bounds)
         case quantile:
@@ -54,6 +57,7 @@ def _evidence(gate: BoundGate, samples: Samples) -> statistics.Evidence | None:
 
 def _verdict(
     bound: BoundGate,
+    numbers: Array,
     evidence: statistics.Evidence | None,
     step: statistics.HolmStep,
     degenerate: str | None,
@@ -71,13 +75,13 @@ def _verdict(
         outcome = Outcome.PASS if kept else Outcome.FAIL
         reason = "the interval excludes the limit"
     else:
-        more = statistics.pictures_to_decide(evidence, gate.limit, step.level)
+        more = _pictures_to_decide(bound, numbers, step.level)
         reason = (
             f"about {more:,} pictures would decide it"
             if more
             else "no number of pictures would decide it; limit the p95 or the mean instead"
             if gate.statistic == "max"
-            else "the estimate lies on the limit: no number of pictures is known to decide it"
+            else f"over {statistics.MOST_PICTURES:,} pictures would not decide it"
         )
     return Verdict(
         gate=gate.text,
@@ -90,6 +94,18 @@ def _verdict(
         pictures_to_decide=more,
         reason=reason,
     )
+
+
+def _pictures_to_decide(bound: BoundGate, numbers: Array, level: float) -> int | None:
+    def repeated(times: int) -> statistics.Evidence:
+        # Fewer resamples than for the verdict: only an unbounded mean has any, and this is a guess.
+        found = _evidence(bound, np.tile(numbers, times), RESAMPLES // 10)
+        assert found is not None
+        return found
+
+    if bound.gate.statistic == "max":
+        return None
+    return statistics.pictures_to_decide(repeated, bound.gate.limit, level)
 
 
 def _undecided(gate: Gate, step: statistics.HolmStep, reason: str) -> Verdict:

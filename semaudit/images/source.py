@@ -100,19 +100,22 @@ def _find(data: Path) -> dict[str, Path]:
 
 
 def _walk(data: Path) -> Iterator[Path]:
+    seen = {data.resolve()}
     for folder, folders, files in os.walk(data, followlinks=True, onerror=_unreadable):
         here = Path(folder)
-        folders[:] = [name for name in folders if not _hidden(name) and not _loops(here / name)]
+        # A folder counts once, however many links lead to it: its pictures are no new evidence.
+        fresh: list[str] = []
+        for name in sorted(folders):
+            real = (here / name).resolve()
+            if not _hidden(name) and real not in seen:
+                seen.add(real)
+                fresh.append(name)
+        folders[:] = fresh
         yield from (here / name for name in files if _is_picture(name) and not _hidden(name))
 
 
 def _unreadable(error: OSError) -> NoReturn:
     raise ImageError(f"cannot list {error.filename}: {error.strerror}") from error
-
-
-def _loops(folder: Path) -> bool:
-    """Whether a link leads back to a folder that it lies in."""
-    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
 
 
 def _hidden(name: str) -> bool:

@@ -82,7 +82,7 @@ def _checked_images(images: Tensor) -> Tensor:
         raise ImageError(f"images are {images.dtype}; divide by their full scale: floats in [0, 1]")
     if not bool(images.isfinite().all()):
         raise ImageError("images hold values that are not finite (NaN or infinity)")
-    low, high = (float(bound) for bound in images.aminmax())
+    low, high = (float(bound) for bound in images.detach().aminmax())
     if low < 0 or high > 1:
         raise ImageError(
             f"images lie in [{low:.4g}, {high:.4g}] and must lie in [0, 1]: neither bytes nor "

@@ -34,6 +34,8 @@ class Reference(NamedTuple):
     """mean(x)**2 + C1"""
     square: Tensor
     """u mean(x**2) + C2 + u C1"""
+    floor: Tensor
+    """C1, on the device"""
 
 
 def _planes(images: Tensor) -> Tensor:
@@ -61,7 +63,7 @@ def reference(images: Tensor) -> Reference:
     planes, unbias = _planes(images), _unbias(images)
     mean = _window_mean(planes)
     square = _window_mean(planes.square(), unbias, C2 + unbias * C1)
-    return Reference(planes, 2 * mean, mean.square() + C1, square)
+    return Reference(planes, 2 * mean, mean.square() + C1, square, planes.new_tensor(C1))
 
 
 def mean_ssim(clean: Reference, images: Tensor) -> Tensor:
@@ -78,7 +80,7 @@ def mean_ssim(clean: Reference, images: Tensor) -> Tensor:
     mean = _window_mean(planes)
     structure = _window_mean(planes * clean.planes, 2 * unbias, C2 + unbias * C1)
     spread = _window_mean(planes.square(), unbias)
-    luminance = torch.addcmul(planes.new_tensor(C1), clean.twice_mean, mean)
+    luminance = torch.addcmul(clean.floor, clean.twice_mean, mean)
     brightness = torch.addcmul(clean.mean_squared, mean, mean)
     # In place from here: allocating costs more than computing.
     structure.sub_(luminance, alpha=unbias).mul_(luminance)

@@ -11,7 +11,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from semaudit.errors import ModelError
+from semaudit.errors import ModelError, out_of_memory
 from semaudit.models.names import ClassNames
 from semaudit.models.preprocessing import Preprocessing
 from semaudit.models.tap import Tapped
@@ -112,7 +112,7 @@ class Classifier:
             dtype=placement.amp_dtype,
             enabled=placement.amp_dtype is not None,
         ):
-            output, features = self._forward(images)
+            output, features = self._run(images)
         expected = (len(images), self.num_classes)
         if not isinstance(output, Tensor) or tuple(output.shape) != expected:
             raise ModelError(
@@ -121,30 +121,48 @@ class Classifier:
             )
         return Outputs(_upcast(output), None if features is None else _upcast(features))
 
-    def check(self) -> None:
+    def _run(self, images: Tensor) -> tuple[object, Tensor | None]:
+        try:
+            return self._forward(images)
+        except Exception as error:  # the module is foreign code: it may raise anything
+            if out_of_memory(error):
+                raise
+            raise ModelError(
+                f"{self.name} fails on pictures of size {tuple(images.shape[1:])}: "
+                f"{type(error).__name__}: {error}. "
+                "Check the input size (--img-size) and the number of channels (--in-chans)"
+            ) from error
+
+    def check(self) -> Tensor:
         """Classify one mid-grey and one random picture, to fail early rather than mid-audit.
+
+        Returns:
+            (2, classes), their logits.
 
         Raises:
             ModelError: the module fails on them, or puts out anything but finite logits.
         """
         size = self.preprocessing.input_size
-        noise = torch.rand(size, generator=torch.Generator().manual_seed(0))
-        images = torch.stack([torch.full(size, 0.5), noise]).to(self.placement.device)
+        if self.num_classes < 2:
+            raise ModelError(
+                f"{self.name} puts out one logit, which names no class; wrap the model so that it "
+                "puts out two: torch.cat([torch.zeros_like(z), z], 1)"
+            )
         try:
+            noise = torch.rand(size, generator=torch.Generator().manual_seed(0))
+            images = torch.stack([torch.full(size, 0.5), noise]).to(self.placement.device)
             with torch.inference_mode():
                 logits = self(images).logits
-        except ModelError:
-            raise
-        except Exception as error:  # the module is foreign code: it may raise anything
-            raise ModelError(
-                f"{self.name} fails on a picture of size {size}: {type(error).__name__}: {error}. "
-                "Check the input size (--img-size) and the number of channels (--in-chans)"
-            ) from error
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            raise ModelError(f"{self.name} does not fit into memory with two pictures") from error
         if not torch.isfinite(logits).all():
             raise ModelError(
                 f"{self.name} puts out NaN or infinite logits for a grey and a random picture; "
                 "check the checkpoint, or run without reduced precision"
             )
+        return logits
 
     @cached_property
     def _forward(self) -> Callable[[Tensor], tuple[object, Tensor | None]]:

@@ -25,6 +25,10 @@ COUNTER = "num_batches_tracked"
 SHOWN = 3
 
 
+DEEPEST = 8
+"""How many wrappers may lie in one another."""
+
+
 @dataclass(frozen=True)
 class Unwrapped:
     """A state dict, and the keys that led to it."""
@@ -56,7 +60,7 @@ def unwrap(content: object) -> Unwrapped:
         ModelError: there is none; names the top-level keys.
     """
     inner, path = content, list[str]()
-    while isinstance(inner, Mapping):
+    while isinstance(inner, Mapping) and len(path) < DEEPEST:  # one may hold itself
         key = next((key for key in WRAPPERS if isinstance(inner.get(key), Mapping)), None)
         if key is None:
             break

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from semaudit.perturbations.draw import Draw
-from semaudit.perturbations.pixels import largest, per_image, shorter_side
+from semaudit.perturbations.pixels import double, largest, per_image, shorter_side
 from semaudit.perturbations.registry import Strength, perturbation
 
 _MOTION_MAX = 0.25
@@ -33,13 +33,13 @@ def gaussian_blur(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
 def motion_blur(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
     """Smear along a line of length strength x the shorter side, in a drawn direction."""
     side = shorter_side(images)
-    lengths = per_image(strength, images).double() * side
+    lengths = double(per_image(strength, images)) * side
     # As many points as the longest line needs, whatever the batch holds.
     steps = 2 * int(np.ceil(_MOTION_MAX * side)) + 1
     points = torch.linspace(-0.5, 0.5, steps, dtype=torch.float64, device=images.device)
     radius = min(int(np.ceil(largest(strength) * side / 2)) + 1, side)
     line = points.view(1, 1, -1, 1) * lengths
-    across, down = (_splat(line * part.double(), radius) for part in draw.direction())
+    across, down = (_splat(line * double(part), radius) for part in draw.direction())
     kernels = (down.mT @ across / steps).to(images.dtype)
     return convolve(images, kernels.squeeze(1))
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from semaudit.perturbations.draw import Draw
-from semaudit.perturbations.pixels import per_image, shorter_side
+from semaudit.perturbations.pixels import double, per_image, shorter_side
 from semaudit.perturbations.registry import Strength, perturbation
 
 
@@ -26,9 +26,9 @@ def translation(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
 def rotation(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
     """Rotate about the centre by the strength, in turns, either way."""
     x, y = pixel_grid(images)
-    angle = per_image(strength, images).double() * (2 * math.pi)
-    cosine = angle.cos().to(images.dtype)
-    sine = draw.sign() * angle.sin().to(images.dtype)
+    angle = double(per_image(strength, images)) * (2 * math.pi)
+    cosine = angle.cos().to(images)
+    sine = draw.sign() * angle.sin().to(images)
     return resample(images, x * cosine - y * sine, x * sine + y * cosine)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from semaudit.perturbations.draw import Draw
-from semaudit.perturbations.pixels import is_colour, luma, mean, per_image
+from semaudit.perturbations.pixels import double, is_colour, luma, mean, per_image
 from semaudit.perturbations.registry import Strength, perturbation
 
 _DARKEST = 1e-6  # a power below 1 has no slope at 0; a level this dark shows nothing
@@ -35,11 +35,11 @@ def gamma(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
     exponent = torch.where(draw.sign() > 0, power, 1 / power)
     # float64 rounded once: float32 powers differ in the last bit with the place in the batch.
     # exp(e log x) is twice as fast as a general power.
-    logarithm = images.clamp(min=_DARKEST).double().log()
-    return (logarithm * exponent.double()).exp().to(images.dtype)
+    logarithm = double(images.clamp(min=_DARKEST)).log()
+    return (logarithm * double(exponent)).exp().to(images)
 
 
-@perturbation(family="photometric")
+@perturbation(family="photometric", channels=3)
 def saturation(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
     """Move away from grey or toward it by the strength; 1 toward grey is grey.
 
@@ -51,7 +51,7 @@ def saturation(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
     return images + (images - grey) * (draw.sign() * per_image(strength, images))
 
 
-@perturbation(family="photometric")
+@perturbation(family="photometric", channels=3)
 def hue(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
     """Turn the hue by the strength, in turns, either way: a rotation of the IQ plane of YIQ.
 
@@ -59,9 +59,9 @@ def hue(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
     """
     if not is_colour(images):
         return images
-    angle = per_image(strength, images).double() * (2 * math.pi)
-    cosine = angle.cos().to(images.dtype)
-    sine = draw.sign() * angle.sin().to(images.dtype)
+    angle = double(per_image(strength, images)) * (2 * math.pi)
+    cosine = angle.cos().to(images)
+    sine = draw.sign() * angle.sin().to(images)
     grey = luma(images)
     chroma = images - grey
     return grey + chroma * cosine + _quarter_turn(chroma) * sine

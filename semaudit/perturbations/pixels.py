@@ -21,6 +21,11 @@ def per_image(strength: Strength, images: Tensor) -> Tensor:
     return torch.full((len(images), 1, 1, 1), strength, dtype=images.dtype, device=images.device)
 
 
+def double(values: Tensor) -> Tensor:
+    """Return float64 values where there is float64: on the CPU for MPS, which has none."""
+    return values.cpu().double() if values.device.type == "mps" else values.double()
+
+
 def largest(strength: Strength) -> float:
     """Return the largest strength of the batch; for a tensor it waits for the device once."""
     return float(strength.amax().item()) if isinstance(strength, Tensor) else strength
@@ -40,7 +45,7 @@ def mean(images: Tensor, dims: tuple[int, ...]) -> Tensor:
     detached = images.detach()
     count = detached[0].numel() if 1 in dims else images.shape[-2] * images.shape[-1]
     total = (detached * _GRAIN).round().to(torch.int64).sum(dims, keepdim=True)
-    exact = (total.double() / (count * _GRAIN)).to(images.dtype)
+    exact = (double(total) / (count * _GRAIN)).to(images)
     if not images.requires_grad:
         return exact
     smooth = images.mean(dims, keepdim=True)

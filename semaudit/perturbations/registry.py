@@ -14,7 +14,13 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from semaudit.errors import PluginError, ProbeError, did_you_mean
+from semaudit.errors import (
+    PluginError,
+    ProbeError,
+    SemauditError,
+    did_you_mean,
+    out_of_memory,
+)
 from semaudit.perturbations.draw import Draw
 
 Strength: TypeAlias = float | Tensor
@@ -38,6 +44,7 @@ class Perturbation:
         ladder: rising strengths; a perturbation that carries them is a complete probe.
         tags: what selects that probe.
         max_strength: the largest strength that the formula is meant for.
+        channels: the number that the images must have for it to mean anything; None: any.
     """
 
     name: str
@@ -47,6 +54,7 @@ class Perturbation:
     ladder: tuple[float, ...] | None = None
     tags: tuple[str, ...] = ("standard",)
     max_strength: float = 1.0
+    channels: int | None = None
 
     def __call__(self, images: Tensor, strength: Strength, draw: Draw) -> Tensor:
         """Return new images (n, c, h, w) in [0, 1]; an image whose strength is 0 is unchanged.
@@ -74,9 +82,18 @@ class Perturbation:
         return torch.where(still, images, moved)
 
     def _checked(self, images: Tensor, strength: Strength, draw: Draw) -> Tensor:
-        # Lower precision is for the model: in autocast a convolution would change the dtype.
-        with torch.autocast(images.device.type, enabled=False):
-            result: object = self.function(images, strength, draw)
+        result: object
+        try:
+            # Lower precision is for the model: in autocast a convolution would change the dtype.
+            # A copy: what an author writes into must not be the clean image of all other probes.
+            with torch.autocast(images.device.type, enabled=False):
+                result = self.function(images.clone(), strength, draw)
+        except SemauditError:
+            raise
+        except Exception as error:  # an author's code may raise anything
+            if out_of_memory(error):
+                raise
+            raise PluginError(f"{self._where()} failed: {type(error).__name__}: {error}") from error
         if not isinstance(result, Tensor):
             raise PluginError(f"{self._where()} returned {type(result).__name__}, not a tensor")
         for trait in ("shape", "dtype", "device"):
@@ -102,6 +119,7 @@ def perturbation(
     tags: Sequence[str] = ("standard",),
     name: str | None = None,
     max_strength: float = 1.0,
+    channels: int | None = None,
 ) -> Callable[[Function], Perturbation]:
     """Register the decorated function, under its own name unless `name` is given.
 
@@ -118,6 +136,7 @@ def perturbation(
             ladder=None if ladder is None else tuple(map(float, ladder)),
             tags=tuple(tags),
             max_strength=max_strength,
+            channels=channels,
         )
         fault = None if made.ladder is None else ladder_fault(made.ladder, max_strength)
         if fault is not None:

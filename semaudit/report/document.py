@@ -17,6 +17,7 @@ from semaudit.metric import Level, Metric
 SCHEMA_VERSION: Literal[1] = 1
 
 Statistic = Literal["mean", "median", "p95", "max"]
+Scope = Literal["all", "family", "probe"]
 
 
 class Part(BaseModel):
@@ -44,7 +45,7 @@ class Estimate(Interval):
 
     metric: str
     statistic: Statistic
-    scope: Literal["all", "family", "probe"]
+    scope: Scope
     name: str
 
 
@@ -195,6 +196,7 @@ class Report(Part):
     seed: int
     score: Interval | None
     degenerate: str | None
+    warnings: list[str]
     clean: Clean
     noise_floor: Interval | None
     battery: list[Probed]
@@ -213,12 +215,16 @@ class Report(Part):
         )
 
     def estimate(
-        self, metric: str, name: str = "all", statistic: Statistic = "mean"
+        self,
+        metric: str,
+        scope: Scope = "all",
+        name: str = "all",
+        statistic: Statistic = "mean",
     ) -> Estimate | None:
         """Look one estimate up; None where it is not there."""
-        wanted = (metric, name, statistic)
+        wanted = (metric, scope, name, statistic)
         for each in self.estimates:
-            if (each.metric, each.name, each.statistic) == wanted:
+            if (each.metric, each.scope, each.name, each.statistic) == wanted:
                 return each
         return None
 

@@ -16,6 +16,7 @@ def to_markdown(report: Report) -> str:
     parts = [f"# semaudit: {_escape(text.subject(report))}"]
     if report.degenerate is not None:
         parts.append(f"**Degenerate model:** {_escape(report.degenerate)}")
+    parts += [f"**Warning:** {_escape(warning)}" for warning in report.warnings]
     if report.verdicts:
         parts.append(verdicts_to_markdown(report.verdicts))
     parts.append("\n".join(f"- {name}: {_escape(value)}" for name, value in text.headline(report)))

@@ -21,6 +21,8 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     """Print the whole report: facts, worst probes first, verdicts, worst pictures, classes."""
     console.print(_plain(f"semaudit {report.semaudit}: {text.subject(report)}", "bold"))
     _print_facts(report, console)
+    for warning in report.warnings:
+        console.print(Text(f"warning: {warning}", style="bold red"))
     for note in report.data.notes:
         console.print(_plain(f"note: {note}", "yellow"))
     rows = text.probe_rows(report)
@@ -45,8 +47,7 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
         )
     if out is not None:
         console.print(_plain(f"Audit written to {out}", "dim"))
-    if report.verdicts:
-        console.print(_closing(report.verdicts))
+    console.print(_closing(report))
 
 
 def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
@@ -69,12 +70,14 @@ def _print_facts(report: Report, console: Console) -> None:
         console.print(Text(f"degenerate model: {report.degenerate}", style="bold red"))
 
 
-def _closing(verdicts: Sequence[Verdict]) -> Text:
+def _closing(report: Report) -> Text:
     """One last line, beside the prompt, as pytest ends."""
-    counts = Counter(verdict.outcome.value for verdict in verdicts)
+    score = dict(text.headline(report))["continuity score"]
+    counts = Counter(verdict.outcome.value for verdict in report.verdicts)
     named = [(counts[name], name) for name in ("fail", "inconclusive", "pass") if counts[name]]
-    said = ", ".join(f"{count} {name}" for count, name in named)
-    return Text(f"Gates: {said}", style=_STYLES[named[0][1]])
+    said = "; gates: " + ", ".join(f"{count} {name}" for count, name in named) if named else ""
+    style = _STYLES[named[0][1]] if named else "bold"
+    return Text(f"Continuity score {score}{said}", style=style)
 
 
 def _table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from semaudit.report.document import Interval, Outcome, Report, Verdict
+from semaudit.report.document import Interval, Outcome, Report, Scope, Verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
 # Control characters, line breaks and those that turn the direction of writing around.
@@ -93,7 +93,8 @@ def probe_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
     rows = []
     for curve in curves:
         flips, shift, jump = (
-            report.estimate(metric, curve.probe) for metric in ("flip_rate", "shift", "jump")
+            report.estimate(metric, "probe", curve.probe)
+            for metric in ("flip_rate", "shift", "jump")
         )
         if flips is None or shift is None or jump is None:
             continue
@@ -117,8 +118,9 @@ def family_rows(report: Report) -> list[tuple[str, str, str, str]]:
     """(family, flips, shift, jump) worst first, then the whole."""
     families = {probe.family: None for probe in report.battery if probe.family != "identity"}
     rows = []
-    for name in [*families, "all"]:
-        found = [report.estimate(metric, name) for metric in ("flip_rate", "shift", "jump")]
+    scopes: list[tuple[Scope, str]] = [*(("family", name) for name in families), ("all", "all")]
+    for scope, name in scopes:
+        found = [report.estimate(metric, scope, name) for metric in ("flip_rate", "shift", "jump")]
         flips, shift, jump = found
         if flips is None or shift is None or jump is None:
             continue
@@ -128,7 +130,7 @@ def family_rows(report: Report) -> list[tuple[str, str, str, str]]:
             f"{number(shift.value)} {interval(shift)}",
             f"{number(jump.value)} {interval(jump)}",
         )
-        rows.append((name == "all", -shift.value, cells))
+        rows.append((scope == "all", -shift.value, cells))
     return [cells for _, _, cells in sorted(rows)]
 
 
@@ -176,3 +178,7 @@ def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, str]]
 
 
 VERDICT_HEADERS = ("verdict", "gate", "estimate", "why")
+GATE_NOTE = (
+    "A gate passes or fails where its interval excludes the limit. The gates share one error rate "
+    "of 5 % (Holm), so these intervals are wider than those of the estimates."
+)

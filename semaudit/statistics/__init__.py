@@ -9,13 +9,14 @@ to answer in 1.5 s. ``scipy.special`` holds all that the formulas need; the test
 ``scipy.stats`` as their oracle.
 """
 
-from semaudit.statistics.decisions import HolmStep, holm, pictures_to_decide
+from semaudit.statistics.decisions import MOST_PICTURES, HolmStep, holm, pictures_to_decide
 from semaudit.statistics.evidence import Bounds, Evidence
 from semaudit.statistics.means import mean_evidence, mean_intervals
 from semaudit.statistics.quantiles import max_evidence, quantile_evidence, quantile_intervals
 from semaudit.statistics.rates import wilson
 
 __all__ = [
+    "MOST_PICTURES",
     "Bounds",
     "Evidence",
     "HolmStep",

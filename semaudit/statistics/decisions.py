@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from semaudit.statistics.evidence import Evidence, check_level
-from semaudit.statistics.quantiles import Maximum
+
+MOST_PICTURES = 20_000
+"""Beyond this a number of images is of no use to anyone, and takes long to find."""
 
 
 class HolmStep(NamedTuple):
@@ -36,17 +37,34 @@ def holm(p_values: Sequence[float], alpha: float = 0.05) -> list[HolmStep]:
     return [steps[index] for index in range(m)]
 
 
-def pictures_to_decide(evidence: Evidence, limit: float, alpha: float = 0.05) -> int | None:
-    """Return about how many images the interval needs to exclude ``limit`` if the value stays.
+def pictures_to_decide(
+    repeated: Callable[[int], Evidence], limit: float, alpha: float = 0.05
+) -> int | None:
+    """Return about how many images the interval needs to exclude ``limit`` if the values stay.
 
-    The half-width on the limit's side shrinks with the square root of n, faster for rates near a
-    bound, so the number errs to the large side there. None where no number of images is known to
-    do: the value equals the limit, the half-width is infinite, or the limit lies above a maximum.
+    The images are taken several times over until the limit drops out. That is no formula in
+    sqrt(n): near a bound an interval shrinks with n, where a formula is wrong tenfold.
+
+    Args:
+        repeated: the evidence of the images taken k times over.
+        limit: of the gate.
+        alpha: the level of the gate.
+
+    Returns:
+        None if more than `MOST_PICTURES` would be needed, or no number is known to do.
     """
-    low, high = evidence.interval(alpha)
-    above = limit > evidence.value
-    half = high - evidence.value if above else evidence.value - low
-    fixed = above and isinstance(evidence, Maximum)
-    if limit == evidence.value or fixed or math.isinf(half):
+    once = repeated(1)
+    most = MOST_PICTURES // once.n
+    enough = 2
+    while enough <= most and not repeated(enough).excludes(limit, alpha):
+        enough *= 2
+    if enough > most:
         return None
-    return max(1, math.ceil(evidence.n * (half / abs(limit - evidence.value)) ** 2))
+    too_few = enough // 2
+    while enough - too_few > max(1, too_few // 10):
+        middle = (enough + too_few) // 2
+        if repeated(middle).excludes(limit, alpha):
+            enough = middle
+        else:
+            too_few = middle
+    return enough * once.n

@@ -42,9 +42,7 @@ Interrupted = Callable[..., tuple[int, str]]
 def interrupted(checkpoint: Path, many: Path, tmp_path: Path) -> Interrupted:
     """Scan with a terminal for standard error; press Ctrl-C when the bar shows a pattern."""
 
-    def scan(
-        pattern: str, *words: str, by: signal.Signals = signal.SIGINT
-    ) -> tuple[int, str]:
+    def scan(pattern: str, *words: str, by: signal.Signals = signal.SIGINT) -> tuple[int, str]:
         command = [console_script(), "scan", str(checkpoint), "--arch", ARCH, "--img-size", "32"]
         command += ["--data", str(many), "--select", "full", "--device", "cpu", *words]
         ours, theirs = pty.openpty()

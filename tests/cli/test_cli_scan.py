@@ -151,7 +151,7 @@ def test_the_tables_have_a_row_a_cell_picture_by_picture(audited: Path) -> None:
     assert (frame["flip"].astype(bool) == changed).all()
     # What is reported is the mean of what is in the table.
     whole = frame[frame["probe"] == "brightness"].groupby("image", observed=True)["shift"].mean()
-    estimate = report.estimate("shift", "brightness")
+    estimate = report.estimate("shift", "probe", "brightness")
     assert estimate is not None
     assert estimate.value == pytest.approx(whole.mean(), rel=1e-6)
     flipped = frame[changed & (frame["family"] != "identity")]

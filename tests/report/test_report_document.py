@@ -93,10 +93,10 @@ def test_a_second_scan_gives_the_same_report(
 
 def test_an_estimate_is_looked_up_by_name(audited: Path) -> None:
     report = read_report(audited / "report.json")
-    found = report.estimate("shift", "brightness", "p95")
+    found = report.estimate("shift", "probe", "brightness", "p95")
     assert found is not None
     assert (found.metric, found.name, found.statistic) == ("shift", "brightness", "p95")
-    assert report.estimate("shift", "nowhere") is None
+    assert report.estimate("shift", "probe", "nowhere") is None
 
 
 # What cannot be read.

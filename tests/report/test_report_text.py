@@ -107,7 +107,7 @@ def test_printable_text_keeps_what_is_harmless() -> None:
 
 def test_probes_are_listed_worst_first(report: Report) -> None:
     names = [row[0] for row in text.probe_rows(report)]
-    shifts = [report.estimate("shift", name) for name in names]
+    shifts = [report.estimate("shift", "probe", name) for name in names]
     values = [each.value for each in shifts if each is not None]
     assert len(values) == 6
     assert values == sorted(values, reverse=True)
