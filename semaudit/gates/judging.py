@@ -81,7 +81,7 @@ def _verdict(
             if more
             else "no number of pictures would decide it; limit the p95 or the mean instead"
             if gate.statistic == "max"
-            else f"over {statistics.MOST_PICTURES:,} pictures would not decide it"
+            else f"more than {statistics.MOST_PICTURES:,} pictures would be needed"
         )
     return Verdict(
         gate=gate.text,

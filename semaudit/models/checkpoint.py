@@ -44,6 +44,7 @@ def load_checkpoint(
     content = read_checkpoint(path)
     try:
         unwrapped = unwrap(content)
+        _refuse_inflated(path, unwrapped.state)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     asked = input_channels(in_chans, overrides)
@@ -72,6 +73,16 @@ def load_checkpoint(
         "unwrapped": list(unwrapped.path),
     }
     return assemble(module, path.name, provenance, in_chans=channels, overrides=overrides)
+
+
+def _refuse_inflated(path: Path, state: StateDict) -> None:
+    """Refuse tensors that claim more numbers than the file holds: copying one could fill memory."""
+    for name, tensor in state.items():
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise ModelError(
+                f"{path}: tensor {name!r} of shape {tuple(tensor.shape)} claims more numbers than "
+                "the file holds; save it contiguous"
+            )
 
 
 def require_file(path: Path) -> None:

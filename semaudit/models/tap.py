@@ -32,7 +32,7 @@ def _width(layer: nn.Module) -> int | None:
 class Tapped(nn.Module):
     """Normalise, run the module, and keep the classifying layer's input on the way.
 
-    One nn.Module for the whole way, so that torch.compile sees it as one graph. The hook lives
+    One nn.Module for the whole way, so that torch.compile takes all of it along. The hook lives
     for one call only: the module stays as clean to copy, save or train as it came.
     """
 

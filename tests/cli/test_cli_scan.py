@@ -184,7 +184,7 @@ def test_the_verdicts_make_the_exit_code(
     assert (ended.code, ended.stderr) == (code, "")
     verdicts = read_report(tmp_path / "audit" / "report.json").verdicts
     assert [verdict.gate for verdict in verdicts] == gates
-    assert ended.stdout.splitlines()[-1].startswith("Gates: ")
+    assert ended.stdout.splitlines()[-1].startswith("Continuity score ")
 
 
 @pytest.mark.parametrize("flag", ["--exit-zero", "--accept-inconclusive"])

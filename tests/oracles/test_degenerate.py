@@ -32,7 +32,7 @@ def test_a_constant_model_moves_nowhere_and_is_not_scored() -> None:
     assert paths["onset"].isna().all()
     assert audit.score is None
     assert audit.report.score is None
-    assert "the output is the same for all 12 pictures" in audit.report.degenerate
+    assert "the output is the same whatever the picture" in audit.report.degenerate
     assert [verdict.outcome for verdict in audit.verdicts] == [Outcome.INCONCLUSIVE] * 3
     assert all("the output is the same" in verdict.reason for verdict in audit.verdicts)
     assert not audit.passed
@@ -67,6 +67,10 @@ def test_one_class_is_not_named_where_nothing_says_that_it_is_wrong(
     assert audit.score is not None
 
 
-def test_one_picture_cannot_show_a_constant_model() -> None:
-    audit = scan(Constant(), IMAGES[:1])
-    assert audit.report.degenerate is None
+def test_one_picture_shows_a_constant_model_by_the_reference_pictures() -> None:
+    assert scan(Constant(), IMAGES[:1]).report.degenerate is not None
+    assert scan(OneClass(), IMAGES[:1]).report.degenerate is None
+
+
+def test_pictures_that_are_alike_do_not_make_a_model_degenerate() -> None:
+    assert scan(OneClass(), IMAGES[:1].expand(5, -1, -1, -1)).report.degenerate is None

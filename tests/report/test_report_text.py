@@ -173,7 +173,7 @@ def test_a_stream_that_is_no_terminal_gets_no_colours(hostile: Report) -> None:
 
 def test_the_verdicts_come_last_of_all(report: Report) -> None:
     judged = report.model_copy(update={"verdicts": [verdict("shift<=0.5")]})
-    assert terminal(judged).rstrip().endswith("Gates: 1 inconclusive")
+    assert terminal(judged).rstrip().endswith("; gates: 1 inconclusive")
     assert "Gates" not in terminal(report)
 
 
