@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,6 +16,8 @@ from semaudit.errors import AuditError, UsageError, out_of_memory
 from semaudit.settings import Settings
 
 T = TypeVar("T")
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # of malloc.h
 
 _DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -47,6 +51,8 @@ def resolve(settings: Settings) -> Runtime:
     """
     device = _device(settings.device)
     on_cpu = device.type == "cpu"
+    if on_cpu:
+        _keep_freed_memory()
     batch_size = settings.batch_size
     workers = settings.workers
     return Runtime(
@@ -59,6 +65,20 @@ def resolve(settings: Settings) -> Runtime:
         # On a CPU, reading is a percent of the scan and processes would take its cores.
         workers=(0 if on_cpu else min(8, os.cpu_count() or 1)) if workers == "auto" else workers,
     )
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep the memory that a layer frees for the next one.
+
+    By default it hands large blocks back to the kernel, which then zeroes them anew at every
+    layer: a fifth of the time of a forward of tf_efficientnet_lite0. Elsewhere nothing happens.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the largest that glibc takes
+    libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
+    libc.mallopt(_M_TOP_PAD, 64 << 20)
 
 
 def _device(name: str) -> torch.device:
