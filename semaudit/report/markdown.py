@@ -39,7 +39,8 @@ def to_markdown(report: Report) -> str:
 
 def verdicts_to_markdown(verdicts: Sequence[Verdict]) -> str:
     """Return the gates, judged."""
-    return f"## Gates\n\n{_table(text.VERDICT_HEADERS, text.verdict_rows(verdicts))}"
+    table = _table(text.VERDICT_HEADERS, text.verdict_rows(verdicts))
+    return f"## Gates\n\n{table}\n\n{text.GATE_NOTE}"
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -25,6 +25,7 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
         console.print(Text(f"warning: {warning}", style="bold red"))
     for note in report.data.notes:
         console.print(_plain(f"note: {note}", "yellow"))
+    console.print()
     rows = text.probe_rows(report)
     if rows:
         console.print(_table("Probes, worst first", text.PROBE_HEADERS, rows))
@@ -59,6 +60,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
         verdict = Text(outcome.upper(), style=_STYLES[outcome])
         table.add_row(verdict, *(_plain(cell) for cell in cells))
     console.print(table)
+    console.print(Text(f"{text.GATE_NOTE}\n", style="dim"))
 
 
 def _print_facts(report: Report, console: Console) -> None:
