@@ -13,7 +13,6 @@ from semaudit.statistics.decisions import MOST_PICTURES, HolmStep, holm, picture
 from semaudit.statistics.evidence import Bounds, Evidence
 from semaudit.statistics.means import mean_evidence, mean_intervals
 from semaudit.statistics.quantiles import max_evidence, quantile_evidence, quantile_intervals
-from semaudit.statistics.rates import wilson
 
 __all__ = [
     "MOST_PICTURES",
@@ -27,5 +26,4 @@ __all__ = [
     "pictures_to_decide",
     "quantile_evidence",
     "quantile_intervals",
-    "wilson",
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from scipy import special
 
-from semaudit.statistics.evidence import Bounds, Evidence, check_level
+from semaudit.statistics.evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -35,21 +34,3 @@ class Rate(Evidence):
         if limit > self.value:
             return float(special.bdtr(self.successes, self.n, rate))
         return float(special.bdtrc(self.successes - 1, self.n, rate))
-
-
-def wilson(successes: int, n: int, alpha: float = 0.05) -> Bounds:
-    """Return Wilson's (1927) score interval of a rate, in [0, 1].
-
-    To show, not to gate: it is shorter than Clopper-Pearson and covers nominally on average only.
-    """
-    if not 0 <= successes <= n or n == 0:
-        raise ValueError(f"{successes} of {n} is not a rate")
-    rate = successes / n
-    z = -float(special.ndtri(check_level(alpha) / 2))
-    shrink = 1 + z * z / n
-    centre = (rate + z * z / (2 * n)) / shrink
-    half = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / shrink
-    # At 0 and n the formula gives the bound exactly, but floating point does not.
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == n else centre + half
-    return low, high
