@@ -40,8 +40,8 @@ def imagenet_p_distance(clean: np.ndarray, perturbed: np.ndarray) -> float:
     """
     classes = len(clean)
     cumulative = np.cumsum(([0] + [1] * 5 + [0] * classes)[:classes])
-    before = rankdata(-clean, method="ordinal")
-    after = rankdata(-perturbed, method="ordinal")
+    before = rankdata(-clean, method="ordinal").astype(np.int64)
+    after = rankdata(-perturbed, method="ordinal").astype(np.int64)
     moved = after[np.argsort(before)]  # the new rank of each class, in the old order
     return float(np.abs(cumulative[:5] - cumulative[moved - 1][:5]).sum())
 
