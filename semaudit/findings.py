@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from semaudit.columns import Part, values
-from semaudit.layout import NOISE_FLOOR_FAMILY
 from semaudit.metric import Metric
 from semaudit.report.document import ClassFlip, WorstPicture
 from semaudit.store import Samples
@@ -20,7 +19,7 @@ def class_flips(samples: Samples, names: Sequence[str]) -> list[ClassFlip]:
     """The commonest turns from one class to another, by pictures and then by cells."""
     before = samples.image("clean_class").astype(np.int64)
     after = samples.rung("class").astype(np.int64)
-    pictures, cells = np.nonzero((after != before[:, None]) & _counted(samples))
+    pictures, cells = np.nonzero((after != before[:, None]) & samples.layout.counted)
     pairs = np.stack([before[pictures], after[pictures, cells], pictures], axis=1)
     per_picture, counts = np.unique(pairs, axis=0, return_counts=True)
     turns, first, in_pictures = np.unique(
@@ -52,7 +51,7 @@ def worst_pictures(
     shifts = values(samples, shift, whole)[:, 0]
     flips = values(samples, flip_rate, whole)[:, 0]
     order = np.argsort(-shifts, kind="stable")[:WORST]
-    cells = np.where(_counted(samples), samples.rung(shift.column)[order], -1.0)
+    cells = np.where(samples.layout.counted, samples.rung(shift.column)[order], -1.0)
     before = samples.image("clean_class").astype(np.int64)
     after = samples.rung("class")
     labels, confidence, ids = (
@@ -82,9 +81,3 @@ def worst_pictures(
             )
         )
     return found
-
-
-def _counted(samples: Samples) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """(C,) which cells count: all but the noise floor's."""
-    tracks = samples.layout.tracks
-    return np.array([tracks[t].family != NOISE_FLOOR_FAMILY for t, _ in samples.layout.cells])

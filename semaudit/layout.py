@@ -47,6 +47,11 @@ class Layout:
         names = dict.fromkeys(track.family for track in self.tracks)
         return tuple(name for name in names if name != NOISE_FLOOR_FAMILY)
 
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """(C,) which cells count: all but the noise floor's."""
+        return np.array([self.tracks[t].family != NOISE_FLOOR_FAMILY for t, _ in self.cells])
+
     def matching(self, pattern: str | None) -> tuple[int, ...]:
         """The tracks of a probe's name, a family's name or a glob; None: all that count.
 

@@ -50,12 +50,13 @@ def open_model(model: Model, data: Data, settings: Settings, place: Runtime) -> 
         and not sized
     ):
         chosen["input_size"] = tuple(images.shape[1:])
+    given = any(setting is not None for setting in chosen.values())
     classifier = models.load(
         model,
         arch=settings.arch,
         num_classes=settings.num_classes,
         in_chans=settings.in_chans,
-        overrides=PreprocessingOverrides(**chosen) if any(map(_given, chosen.values())) else None,
+        overrides=PreprocessingOverrides(**chosen) if given else None,
     )
     return classifier.place(
         place.device,
@@ -63,10 +64,6 @@ def open_model(model: Model, data: Data, settings: Settings, place: Runtime) -> 
         channels_last=place.channels_last,
         compile=place.compile,
     )
-
-
-def _given(setting: object) -> bool:
-    return setting is not None
 
 
 def open_data(data: Data, settings: Settings, classifier: Classifier) -> ImageSource:

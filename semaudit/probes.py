@@ -118,9 +118,8 @@ def applicable(
     names = ", ".join(probe.name for probe in wrong)
     if wrong and all(probe.family == NOISE_FLOOR_FAMILY for probe in kept):
         raise ProbeError(f"the battery is empty: {names} mean nothing for {channels} channel(s)")
-    return kept, (f"left out, for they mean nothing for {channels} channel(s): {names}",) * bool(
-        wrong
-    )
+    note = f"left out, for they mean nothing for {channels} channel(s): {names}"
+    return kept, (note,) if wrong else ()
 
 
 def layout_of(battery: Sequence[Probe]) -> Layout:

@@ -220,9 +220,7 @@ def warnings(samples: Samples, shift: Interval, floor: Interval | None) -> list[
     """
     if floor is None:
         return []
-    track = samples.layout.matching(NOISE_FLOOR_FAMILY)
-    cells = samples.layout.cell_weights(track) > 0
-    flips = float(np.asarray(samples.rung("flip"))[:, cells].mean())
+    flips = float(samples.rung("flip")[:, ~samples.layout.counted].mean())
     if flips == 0 and floor.value <= max(NOISY * shift.value, NEGLIGIBLE):
         return []
     return [

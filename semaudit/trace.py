@@ -19,8 +19,6 @@ from semaudit.models import Classifier
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe
 
-Look = Callable[[Tensor], View]
-
 
 @dataclass(frozen=True)
 class Trace:

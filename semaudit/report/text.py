@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
+from semaudit.layout import NOISE_FLOOR_FAMILY
 from semaudit.report.document import Interval, Outcome, Report, Scope, Verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -79,7 +80,7 @@ def _score(report: Report) -> str:
 def subject(report: Report) -> str:
     """What was audited on what."""
     count = report.data.pictures
-    probes = sum(probe.family != "identity" for probe in report.battery)
+    probes = sum(probe.family != NOISE_FLOOR_FAMILY for probe in report.battery)
     return (
         f"{report.model.name} on {count:,} picture{'s' * (count != 1)} "
         f"under {probes} probe{'s' * (probes != 1)}"
@@ -88,7 +89,7 @@ def subject(report: Report) -> str:
 
 def probe_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
     """(probe, family, flips, shift, curve, jump), worst first; the noise floor is left out."""
-    curves = [curve for curve in report.curves if curve.family != "identity"]
+    curves = [curve for curve in report.curves if curve.family != NOISE_FLOOR_FAMILY]
     top = max((point.value for curve in curves for point in curve.shift), default=0.0)
     rows = []
     for curve in curves:
@@ -116,7 +117,9 @@ PROBE_HEADERS = ("probe", "family", "flips", "shift", "curve", "jump")
 
 def family_rows(report: Report) -> list[tuple[str, str, str, str]]:
     """(family, flips, shift, jump) worst first, then the whole."""
-    families = {probe.family: None for probe in report.battery if probe.family != "identity"}
+    families = {
+        probe.family: None for probe in report.battery if probe.family != NOISE_FLOOR_FAMILY
+    }
     rows = []
     scopes: list[tuple[Scope, str]] = [*(("family", name) for name in families), ("all", "all")]
     for scope, name in scopes:

