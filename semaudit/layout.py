@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,12 @@ class Layout:
         """The families that count, in the battery's order."""
         names = dict.fromkeys(track.family for track in self.tracks)
         return tuple(name for name in names if name != NOISE_FLOOR_FAMILY)
+
+    @property
+    def spans(self) -> tuple[slice, ...]:
+        """The cells of every track."""
+        ends = [0, *accumulate(len(track.ladder) for track in self.tracks)]
+        return tuple(slice(start, end) for start, end in pairwise(ends))
 
     @property
     def counted(self) -> NDArray[np.bool_]:

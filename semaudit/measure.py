@@ -17,7 +17,7 @@ from semaudit.metrics.derived import ONSET
 from semaudit.models import Classifier
 from semaudit.onset import find_onsets, first_flips
 from semaudit.perturbations import Draw
-from semaudit.probes import Probe
+from semaudit.probes import Probe, layout_of
 from semaudit.trace import Trace, look, walk
 
 Array = NDArray[np.float64]
@@ -128,13 +128,12 @@ def _onsets(
     image_ids: Sequence[str],
 ) -> Array:
     onsets = np.full((len(clean.images), len(battery)), np.nan)
-    ends = np.cumsum([len(probe.ladder) for probe in battery])
-    flips = np.split(measures.rungs["flip"] > 0, ends[:-1], axis=1)
+    flips = measures.rungs["flip"] > 0
     found = [
         flip
-        for index, probe in enumerate(battery)
+        for index, (probe, span) in enumerate(zip(battery, layout_of(battery).spans, strict=True))
         if probe.family != NOISE_FLOOR_FAMILY
-        for flip in first_flips(flips[index], index, probe.ladder)
+        for flip in first_flips(flips[:, span], index, probe.ladder)
     ]
     strengths = find_onsets(classifier, clean.images, clean.top_class, found, battery, draws)
     for flip, strength in zip(found, strengths.cpu().tolist(), strict=True):

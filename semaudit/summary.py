@@ -121,10 +121,6 @@ def curves(samples: Samples) -> list[Curve]:
     flips = mean_intervals(np.asarray(samples.rung("flip"), dtype=np.float64), (0, 1))
     ssim = samples.rung("ssim").mean(axis=0, dtype=np.float64).tolist()
     rms = samples.rung("input_rms").mean(axis=0, dtype=np.float64).tolist()
-    ends = np.cumsum([len(track.ladder) for track in samples.layout.tracks]).tolist()
-    spans = [
-        slice(end - len(t.ladder), end) for end, t in zip(ends, samples.layout.tracks, strict=True)
-    ]
     return [
         Curve(
             probe=track.name,
@@ -135,7 +131,7 @@ def curves(samples: Samples) -> list[Curve]:
             ssim=ssim[span],
             input_rms=rms[span],
         )
-        for track, span in zip(samples.layout.tracks, spans, strict=True)
+        for track, span in zip(samples.layout.tracks, samples.layout.spans, strict=True)
     ]
 
 
