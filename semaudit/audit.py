@@ -13,12 +13,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semaudit import folder, gates, manifest, runtime
-from semaudit.metric import NOISE_FLOOR, SCORE, Metric
-from semaudit.metrics import METRICS
-from semaudit.opening import Data, Model, load_plugins, open_data, open_model
+from semaudit.errors import UsageError
+from semaudit.inspection import compare_preprocessing, label_warnings, preprocessing_warnings
+from semaudit.measure import as_point
+from semaudit.metric import NOISE_FLOOR, SCORE, Activation, Metric
+from semaudit.metrics import METRICS, View
+from semaudit.opening import (
+    Data,
+    Model,
+    load_plugins,
+    named,
+    open_data,
+    open_model,
+    refuse_foreign_code,
+)
 from semaudit.probes import applicable, layout_of, load_probes, select_battery
 from semaudit.report.build import build
-from semaudit.report.document import Outcome, Report, Verdict
+from semaudit.report.document import Outcome, Report, Unread, Verdict
 from semaudit.report.markdown import to_markdown
 from semaudit.settings import Resolved, explicit
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
@@ -28,6 +39,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GATEABLE: Mapping[str, Metric] = {**METRICS, SCORE.name: SCORE, NOISE_FLOOR.name: NOISE_FLOOR}
+
+
+def measurable(activation: Activation) -> dict[str, Metric]:
+    """What can be measured of such outputs: an embedding has no classes."""
+    return {
+        name: metric
+        for name, metric in GATEABLE.items()
+        if activation != "none" or not metric.needs_classes
+    }
 
 
 class _Scratch:
@@ -110,8 +130,10 @@ def scan(
     """Audit a model on pictures.
 
     Args:
-        model: a timm name, a checkpoint file, a live module, or a Classifier.
-        data: a folder; images (n, c, h, w) in [0, 1]; images and labels (n,); or a source.
+        model: a name, a file, a factory, a live module, or a Classifier: see
+            `semaudit.models.load`.
+        data: a folder, list, archive or array file; images (n, c, h, w) in [0, 1]; images and
+            labels (n,); a source; or None for a smoke test on a few photographs.
         watch: told how far the scan is, after every rung.
         settings: any field of `semaudit.settings.Settings`, as ``seed=1`` or ``fail_on=[...]``.
             Neither the environment nor a configuration file is read.
@@ -133,14 +155,25 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     gates.bind(limits, GATEABLE, layout_of(battery), labelled=True)
     if settings.out is not None:
         folder.check_target(settings.out)
+    refuse_foreign_code(resolved)
+    if data is None and settings.dataset is None and limits:
+        raise UsageError(
+            "limits need pictures of your own: a smoke test on a few photographs decides nothing; "
+            "name them with --data"
+        )
     place = runtime.resolve(settings)
     classifier = open_model(model, data, settings, place)
     source = open_data(data, settings, classifier)
-    reference = classifier.check().softmax(-1).cpu().double().numpy()
+    logits = classifier.check()
+    seen = View(logits.new_empty(0), logits.double().cpu(), None, classifier.activation)
+    reference = as_point(seen).numpy()
+    metrics = measurable(classifier.activation)
     battery, notes = applicable(battery, classifier.preprocessing.input_size[0])
     layout = layout_of(battery)
-    bound = gates.bind(limits, GATEABLE, layout, source.labelled)
+    bound = gates.bind(limits, metrics, layout, source.labelled)
     names = source.class_names or classifier.class_names.names
+    warnings = [] if settings.trust_inputs else preprocessing_warnings(classifier, data, settings)
+    compared = compare_preprocessing(classifier, source) if settings.compare_preprocessing else None
 
     with _destination(settings.out) as (work, temporary):
         streamed = stream(
@@ -152,21 +185,28 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             folder=work,
             layout=layout,
             watch=watch,
+            max_unreadable=settings.max_unreadable,
         )
         samples = Samples(work, layout)
+        if source.labelled and not settings.trust_inputs:
+            warnings += label_warnings(samples, classifier, names)
         report = build(
             samples=samples,
             classifier=classifier,
             battery=battery,
-            source_name=str(data) if isinstance(data, (str, Path)) else type(data).__name__,
+            source_name=named(data, settings),
             source=source,
             fingerprint=streamed.fingerprint,
             output_sum=streamed.output_sum,
             reference=reference,
             names=names,
             seed=settings.seed,
-            metrics=list(GATEABLE.values()),
+            metrics=list(metrics.values()),
             notes=notes,
+            unreadable=[Unread(image=u.where, reason=u.reason) for u in streamed.unreadable],
+            unreadable_count=streamed.unreadable_count,
+            warnings=warnings,
+            preprocessing=compared,
         )
         report = report.model_copy(
             update={"verdicts": gates.judge(bound, samples, report.degenerate)}

@@ -55,12 +55,12 @@ def cosine_distance(features: Tensor, other: Tensor) -> Tensor:
 
     Two zero vectors are at distance 0; a zero and a non-zero one at distance 1.
     """
-    distance = (1 - (_unit(features) * _unit(other)).sum(-1)).clamp(0, 2)
+    distance = (1 - (unit(features) * unit(other)).sum(-1)).clamp(0, 2)
     moved: Tensor = distance.where((features != other).any(-1), torch.zeros_like(distance))
     return moved
 
 
-def _unit(vectors: Tensor) -> Tensor:
+def unit(vectors: Tensor) -> Tensor:
     """Vectors (..., d) at length 1; zero stays zero, with a finite gradient."""
     norm: Tensor = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
     return vectors / norm.where(norm > 0, torch.ones_like(norm))

@@ -70,9 +70,9 @@ def worst_pictures(
                 label=None if np.isnan(labels[picture]) else int(labels[picture]),
                 clean_class=int(before[picture]),
                 clean_name=names[before[picture]],
-                confidence=float(confidence[picture]),
+                confidence=_known(confidence[picture]),
                 shift=float(shifts[picture]),
-                flip_rate=float(flips[picture]),
+                flip_rate=_known(flips[picture]),
                 probe=layout.tracks[track].name,
                 strength=layout.tracks[track].ladder[rung],
                 cell_shift=float(cells[row, cell]),
@@ -81,3 +81,8 @@ def worst_pictures(
             )
         )
     return found
+
+
+def _known(value: float) -> float | None:
+    """NaN, where a metric does not apply, is null in the document."""
+    return None if np.isnan(value) else float(value)

@@ -33,7 +33,8 @@ class Measures:
         rungs: by column, (n, C), probe by probe in the battery's order.
         clean_classes: (n,) top-1 classes of the clean images.
         classes: (n, C) top-1 classes.
-        output_sum: (classes,) sum of the n clean softmax outputs, left on the device.
+        output_sum: (g, k) sum of the n clean outputs, left on the device: of probabilities (see
+            `View.distributions`), or (1, d) of embeddings at length 1.
     """
 
     images: dict[str, Array]
@@ -90,12 +91,19 @@ def _gather(clean: View, traces: Sequence[Trace]) -> Measures:
         rungs={name: next(pieces) for name in RUNG_FUNCTIONS},
         clean_classes=clean_classes,
         classes=next(pieces).astype(np.int64),
-        output_sum=clean.log_probabilities.exp().sum(0),
+        output_sum=as_point(clean).sum(0),
     )
 
 
+def as_point(view: View) -> Tensor:
+    """Outputs as points (n, g, k) whose mean tells how much they depend on the picture."""
+    if view.activation == "none":
+        return view.directions[:, None]
+    return view.distributions.exp()
+
+
 def _check_finite(measures: Measures, battery: Sequence[Probe], image_ids: Sequence[str]) -> None:
-    broken = np.flatnonzero(~np.isfinite(measures.images["entropy"]))
+    broken = np.flatnonzero(~np.isfinite(measures.images["logit_norm"]))
     if broken.size:
         raise AuditError(
             f"the model's output for the clean picture {image_ids[broken[0]]!r} is not finite; "
@@ -135,7 +143,7 @@ def _onsets(
         if probe.family != NOISE_FLOOR_FAMILY
         for flip in first_flips(flips[:, span], index, probe.ladder)
     ]
-    strengths = find_onsets(classifier, clean.images, clean.top_class, found, battery, draws)
+    strengths = find_onsets(classifier, clean, found, battery, draws)
     for flip, strength in zip(found, strengths.cpu().tolist(), strict=True):
         if np.isnan(strength):
             raise AuditError(

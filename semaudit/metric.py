@@ -8,6 +8,9 @@ from typing import Literal
 Bounds = tuple[float, float]
 Level = Literal["image", "path", "rung"]
 
+Activation = Literal["softmax", "sigmoid", "none"]
+"""What outputs mean: one class of several, labels that each hold or not, or an embedding."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -21,6 +24,7 @@ class Metric:
         comparable: whether its values mean the same for all probes, so that families and the
             whole have an average of it.
         description: one line.
+        needs_classes: whether an embedding, which names no class, has none of it.
     """
 
     name: str
@@ -29,6 +33,7 @@ class Metric:
     bounds: Bounds
     comparable: bool
     description: str
+    needs_classes: bool = False
 
 
 SCORE = Metric("score", "jump", "path", (0, 100), True, "Continuity score: 100 x (1 - mean jump).")

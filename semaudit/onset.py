@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semaudit import perturbations
+from semaudit.metrics import View
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe
+from semaudit.trace import look
 
 HALVINGS = 10
 """Each halves the bracket between two rungs: what is left is a thousandth of it."""
@@ -40,8 +42,7 @@ def first_flips(flips: NDArray[np.bool_], probe: int, ladder: Sequence[float]) -
 
 def find_onsets(
     classifier: Classifier,
-    images: Tensor,
-    clean_classes: Tensor,
+    clean: View,
     found: Sequence[Flip],
     battery: Sequence[Probe],
     draws: Sequence[Draw],
@@ -53,38 +54,37 @@ def find_onsets(
     the strengths, for its kernel). Where an image flips back and forth along the path, the onset
     is that of one of its flips inside the first bracket.
     """
-    size = len(images)
+    size = len(clean.images)
     chunks = [found[start : start + size] for start in range(0, len(found), size)]
-    onsets = [_bisect(classifier, images, clean_classes, chunk, battery, draws) for chunk in chunks]
-    return torch.cat(onsets) if onsets else images.new_empty(0)
+    onsets = [_bisect(classifier, clean, chunk, battery, draws) for chunk in chunks]
+    return torch.cat(onsets) if onsets else clean.images.new_empty(0)
 
 
 def _bisect(
     classifier: Classifier,
-    images: Tensor,
-    clean_classes: Tensor,
+    view: View,
     flips: Sequence[Flip],
     battery: Sequence[Probe],
     draws: Sequence[Draw],
 ) -> Tensor:
-    low = images.new_tensor([flip.low for flip in flips])
-    high = images.new_tensor([flip.high for flip in flips])
-    rows = torch.tensor([flip.image for flip in flips], device=images.device)
+    low = view.images.new_tensor([flip.low for flip in flips])
+    high = view.images.new_tensor([flip.high for flip in flips])
+    rows = torch.tensor([flip.image for flip in flips], device=view.images.device)
     groups: list[tuple[int, slice]] = []
     for probe, members in groupby(range(len(flips)), key=lambda index: flips[index].probe):
         indices = list(members)
         groups.append((probe, slice(indices[0], indices[-1] + 1)))
     parts = [(battery[probe], draws[probe].subset(rows[span]), span) for probe, span in groups]
-    clean = images[rows]
+    clean = view.rows(rows)
     finite = torch.ones_like(rows, dtype=torch.bool)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         perturbed = [
-            perturbations.get(probe.perturbation)(clean[span], middle[span], draw)
+            perturbations.get(probe.perturbation)(clean.images[span], middle[span], draw)
             for probe, draw, span in parts
         ]
-        logits = classifier(torch.cat(perturbed)).logits
-        flipped = logits.argmax(-1) != clean_classes[rows]
+        seen = look(classifier, torch.cat(perturbed))
+        flipped = clean.flipped(seen.decision) > 0
         low, high = middle.where(~flipped, low), middle.where(flipped, high)
-        finite &= logits.isfinite().all(-1)
+        finite &= seen.logits.isfinite().all(-1)
     return high.where(finite, torch.full_like(high, float("nan")))

@@ -8,18 +8,24 @@ from typing import TypeAlias
 from torch import Tensor, nn
 
 from semaudit import models, plugins
+from semaudit.contest import ENOUGH, contest
 from semaudit.errors import UsageError
-from semaudit.images import ImageSource, TensorSource, open_folder
-from semaudit.models import Classifier, PreprocessingOverrides
+from semaudit.images import ImageSource, TensorSource, open_pictures
+from semaudit.models import BEST, Classifier, PreprocessingOverrides
+from semaudit.models.factory import is_factory
 from semaudit.plugins import LoadedPlugin
 from semaudit.runtime import Runtime
-from semaudit.settings import Settings
+from semaudit.settings import FLAG, Resolved, Settings
 
 Model: TypeAlias = str | Path | nn.Module | Classifier
-"""A timm name, a checkpoint file, a live module, or a Classifier."""
+"""A name, a file, a factory, a live module, or a Classifier: see `semaudit.models.load`."""
 
-Data: TypeAlias = str | Path | Tensor | tuple[Tensor, Tensor] | ImageSource
-"""A folder; images (n, c, h, w) in [0, 1]; images and labels (n,); or a source."""
+SMALL = 8
+"""Pictures in a forward of a contest between architectures."""
+
+Data: TypeAlias = str | Path | Tensor | tuple[Tensor, Tensor] | ImageSource | None
+"""A folder, list, archive or array file; images (n, c, h, w) in [0, 1]; images and labels (n,); a
+source; or None for a smoke test on a few photographs."""
 
 
 def load_plugins(settings: Settings) -> list[LoadedPlugin]:
@@ -33,30 +39,25 @@ def load_plugins(settings: Settings) -> list[LoadedPlugin]:
 def open_model(model: Model, data: Data, settings: Settings, place: Runtime) -> Classifier:
     """Load the model and put it where it runs.
 
-    A live module does not tell the size of its pictures: pictures in memory do.
-
     Raises:
         ModelError: it cannot be opened or used.
         UsageError: the settings do not go together.
     """
-    fields = PreprocessingOverrides.__dataclass_fields__
-    chosen = {name: getattr(settings, name) for name in fields}
-    images = data[0] if isinstance(data, tuple) else data
-    sized = settings.img_size or settings.input_size or settings.in_chans
-    if (
-        isinstance(model, nn.Module)
-        and isinstance(images, Tensor)
-        and images.ndim == 4
-        and not sized
-    ):
-        chosen["input_size"] = tuple(images.shape[1:])
-    given = any(setting is not None for setting in chosen.values())
+    if settings.arch == BEST:
+        return _best(model, data, settings, place)
+    overrides = _overrides(model, data, settings)
     classifier = models.load(
         model,
         arch=settings.arch,
         num_classes=settings.num_classes,
         in_chans=settings.in_chans,
-        overrides=PreprocessingOverrides(**chosen) if given else None,
+        overrides=overrides,
+        activation=settings.activation,
+        output=settings.outputs,
+        pretrained=settings.pretrained,
+        model_kwargs=settings.model_kwargs,
+        use_ema=settings.use_ema,
+        unsafe_load=settings.unsafe_load,
     )
     return classifier.place(
         place.device,
@@ -66,6 +67,41 @@ def open_model(model: Model, data: Data, settings: Settings, place: Runtime) -> 
     )
 
 
+def _overrides(model: Model, data: Data, settings: Settings) -> PreprocessingOverrides | None:
+    """A live module does not tell the size of its pictures: pictures in memory do."""
+    fields = PreprocessingOverrides.__dataclass_fields__
+    chosen = {name: getattr(settings, name) for name in fields}
+    images = data[0] if isinstance(data, tuple) else data
+    sized = settings.img_size or settings.input_size or settings.in_chans
+    if isinstance(model, nn.Module) and isinstance(images, Tensor) and not sized:
+        chosen["input_size"] = tuple(images.shape[1:]) if images.ndim == 4 else None
+    given = any(setting is not None for setting in chosen.values())
+    return PreprocessingOverrides(**chosen) if given else None
+
+
+def _best(model: Model, data: Data, settings: Settings, place: Runtime) -> Classifier:
+    """Open a checkpoint as whichever of the architectures that fit is right most often."""
+    if not isinstance(model, (str, Path)):
+        raise UsageError(f"--arch {BEST} goes with a checkpoint file")
+    archs = models.architectures(model, use_ema=settings.use_ema, unsafe_load=settings.unsafe_load)
+
+    def open_one(arch: str) -> Classifier:
+        return open_model(model, data, settings.model_copy(update={"arch": arch}), place)
+
+    def open_some(classifier: Classifier) -> ImageSource:
+        return open_data(data, some(settings, ENOUGH), classifier)
+
+    return open_one(archs[0]) if len(archs) == 1 else contest(archs, open_one, open_some, SMALL)
+
+
+def some(settings: Settings, count: int | None) -> Settings:
+    """The settings for at most ``count`` of the pictures that a scan takes."""
+    if count is None:
+        return settings
+    taken = count if settings.num_samples is None else min(count, settings.num_samples)
+    return settings.model_copy(update={"num_samples": taken})
+
+
 def open_data(data: Data, settings: Settings, classifier: Classifier) -> ImageSource:
     """Open the pictures as the model takes them.
 
@@ -73,23 +109,56 @@ def open_data(data: Data, settings: Settings, classifier: Classifier) -> ImageSo
         ImageError: they cannot be listed or labelled.
         UsageError: the settings do not suit them.
     """
-    if isinstance(data, (str, Path)):
-        return open_folder(
-            Path(data),
+    if data is None or isinstance(data, (str, Path)):
+        return open_pictures(
+            None if data is None else Path(data),
             classifier.preprocessing,
             classifier.class_names,
             classifier.num_classes,
+            dataset=settings.dataset,
+            split=settings.split,
+            class_map=settings.class_map,
             label_pattern=settings.label_pattern,
-            ignore_labels=settings.ignore_labels,
+            ignore_labels=settings.ignore_labels or classifier.activation == "none",
             num_samples=settings.num_samples,
             seed=settings.seed,
+            path_column=settings.path_column,
+            label_column=settings.label_column,
+            background=settings.background,
         )
-    if settings.num_samples or settings.label_pattern or settings.ignore_labels:
-        raise UsageError(
-            "num_samples, label_pattern and ignore_labels go with a folder of pictures"
-        )
+    given = [name for name in _OF_FILES if getattr(settings, name)]
+    if given:
+        raise UsageError(f"{', '.join(given)} go with pictures on disk, not with those in memory")
     if isinstance(data, Tensor):
         return TensorSource(data)
     if isinstance(data, tuple):
         return TensorSource(*data)
     return data
+
+
+_OF_FILES = (
+    *("dataset", "split", "class_map", "path_column", "label_column"),
+    *("label_pattern", "ignore_labels", "num_samples"),
+)
+
+
+def refuse_foreign_code(resolved: Resolved) -> None:
+    """Refuse a factory that only a configuration file names: cloning it must not run code.
+
+    Raises:
+        UsageError: naming the place.
+    """
+    for name in ("model", "arch"):
+        spec, origin = getattr(resolved.settings, name), resolved.origins[name]
+        if spec is not None and origin != FLAG and is_factory(spec):
+            raise UsageError(
+                f"{origin}: {name} {spec!r} runs code, and only the command line may ask for that"
+            )
+
+
+def named(data: Data, settings: Settings) -> str:
+    """What to call the pictures in a report."""
+    if data is None or isinstance(data, (str, Path)):
+        parts = (settings.dataset, None if data is None else str(data), settings.split)
+        return " ".join(part for part in parts if part) or "smoke test"
+    return type(data).__name__

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semaudit.errors import UsageError, did_you_mean
+from semaudit.values import Colour, Keywords, Numbers, Positive, Share, Size, Strings
 from semaudit.yamlfile import line_of, load_yaml
 
 if sys.version_info >= (3, 11):
@@ -23,18 +24,7 @@ else:
 ENVIRONMENT = "SEMAUDIT_"
 YAML_FILE, TOML_FILE = "semaudit.yaml", "pyproject.toml"
 FLAG, DEFAULT = "flag", "default"
-
-
-def _split(value: object) -> object:
-    """One string is a list with commas between."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
-Strings = Annotated[tuple[str, ...], BeforeValidator(_split)]
-Numbers = Annotated[tuple[float, ...], BeforeValidator(_split)]
-Positive = Annotated[int, Field(ge=1)]
+RUNS_CODE = {"plugin": "--plugin FILE.py", "unsafe_load": "--unsafe-load"}
 
 
 class Settings(BaseModel):
@@ -42,15 +32,29 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str | None = Field(None, description="timm name with tag, or a checkpoint file")
-    data: Path | None = Field(None, description="folder of pictures")
-    arch: str | None = Field(None, description="timm architecture of a checkpoint")
+    model: str | None = Field(None, description="a name, a file, or a factory file.py:function")
+    data: Path | None = Field(None, description="pictures: a folder, list, tar or array file")
+    dataset: str | None = Field(None, description="timm data set at --data, as torch/cifar10")
+    split: str | None = Field(None, description="part of the data, as validation")
+    path_column: str | None = Field(None, description="column of a list with the paths")
+    label_column: str | None = Field(None, description="column, or JSON key, with the labels")
+    background: Colour = Field((255, 255, 255), description="what transparent pictures lie over")
+    class_map: Path | None = Field(None, description="file that maps labels to outputs")
+    arch: str | None = Field(None, description="architecture of a checkpoint; best tries several")
+    pretrained: bool = Field(True, description="a name's pretrained weights, not random ones")
+    model_kwargs: Keywords = Field({}, description="key=value for whatever builds the model")
+    use_ema: bool = Field(False, description="take a checkpoint's averaged weights")
+    unsafe_load: bool = Field(False, description="open a file even where that runs its code")
+    activation: Literal["softmax", "sigmoid", "none"] | None = Field(
+        None, description="what outputs mean: one class, labels (sigmoid), an embedding (none)"
+    )
+    outputs: Literal["logits", "probabilities"] | None = Field(
+        None, description="what the model puts out, if not as it looks"
+    )
     num_classes: Positive | None = Field(None, description="classes, if not as in the weights")
     in_chans: Positive | None = Field(None, description="channels, if not as in the weights")
     img_size: Positive | None = Field(None, description="side of the model's input, pixels")
-    input_size: Annotated[tuple[Positive, Positive, Positive], BeforeValidator(_split)] | None = (
-        Field(None, description="channels, height, width")
-    )
+    input_size: Size | None = Field(None, description="channels, height, width")
     crop_pct: Annotated[float, Field(gt=0)] | None = Field(None, description="centre crop share")
     crop_mode: str | None = Field(None, description="center, squash or border")
     interpolation: str | None = Field(None, description="resize filter, as bicubic")
@@ -58,6 +62,15 @@ class Settings(BaseModel):
     std: Numbers | None = Field(None, description="normalisation standard deviation, by channel")
     label_pattern: str | None = Field(None, description="regex whose group is a picture's label")
     ignore_labels: bool = Field(False, description="take the pictures as unlabelled")
+    max_unreadable: Share = Field(
+        0.01, description="share of pictures that may be unreadable; they are left out"
+    )
+    compare_preprocessing: bool = Field(
+        False, description="compare ways to resize on the clean pictures"
+    )
+    trust_inputs: bool = Field(
+        False, description="do not look for signs of wrong labels or preprocessing"
+    )
     num_samples: Positive | None = Field(None, description="pictures to take, class-balanced")
     batch_size: Literal["auto"] | Positive = Field("auto", description="pictures in a forward")
     device: str = Field("auto", description="auto, cuda, cuda:N, mps or cpu")
@@ -116,11 +129,12 @@ def resolve(
         _from_environment(environment),
         (given, dict.fromkeys(given, FLAG)),
     ):
-        if places.get("plugin", FLAG) != FLAG:
-            raise UsageError(
-                f"{places['plugin']}: 'plugin' runs code, and only the command line may ask for "
-                "that: --plugin FILE.py"
-            )
+        for name, flag in RUNS_CODE.items():
+            if places.get(name, FLAG) != FLAG:
+                raise UsageError(
+                    f"{places[name]}: {name!r} runs code, and only the command line may ask for "
+                    f"that: {flag}"
+                )
         values.update(source)
         origins.update(places)
     return Resolved(_validated(values, origins), origins)

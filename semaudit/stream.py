@@ -11,8 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semaudit.errors import AuditError, ImageError
+from semaudit.errors import ImageError
 from semaudit.images import Batch, ImageSource, add_digests, as_float
+from semaudit.images.intake import Intake
+from semaudit.images.reading import Unreadable
 from semaudit.layout import Layout
 from semaudit.measure import Measures, measure
 from semaudit.models import Classifier
@@ -39,18 +41,22 @@ class Streamed:
     """What a stream leaves beside its tables.
 
     Attributes:
-        fingerprint: of all pictures and their names, in any order; hexadecimal.
-        output_sum: (classes,) sum of the clean softmax outputs.
+        fingerprint: of all readable pictures and their names, in any order; hexadecimal.
+        output_sum: (g, k) sum of the clean outputs, see `semaudit.measure.as_point`.
         batch_size: the last one, after any halving.
+        unreadable: the first pictures that could not be read, up to `intake.MOST_NAMED`.
+        unreadable_count: how many there were in all.
     """
 
     fingerprint: str
     output_sum: NDArray[np.float64]
     batch_size: int
+    unreadable: tuple[Unreadable, ...] = ()
+    unreadable_count: int = 0
 
 
 class _Counter:
-    """Counts cells: those of finished pictures, and those of the part at work."""
+    """Counts cells: those of finished and of skipped pictures, and those of the part at work."""
 
     def __init__(self, pictures: int, cells: int, watch: Watch) -> None:
         self._pictures, self._cells, self._watch = pictures, cells, watch
@@ -81,21 +87,35 @@ def stream(
     folder: Path,
     layout: Layout,
     watch: Watch,
+    max_unreadable: float = 0.01,
 ) -> Streamed:
     """Measure every picture of the source under the battery and write the tables to ``folder``.
 
+    Pictures that cannot be read are skipped, counted and named, up to the share
+    ``max_unreadable`` of the source.
+
     Raises:
-        ImageError: the source is empty, a picture cannot be read or does not suit the model.
-        AuditError: not even one picture fits, or an output is not finite.
+        ImageError: the source is empty, too many or all of its pictures cannot be read, an image
+            id came twice, or a picture does not suit the model.
+        AuditError: not even one picture fits, an output is not finite, or the source gave another
+            number of pictures than it promised.
     """
     if not len(source):
         raise ImageError("there are no pictures to audit")
     halving = Halving(place.batch_size)
     counter = _Counter(len(source), len(layout.cells), watch)
+    intake = Intake(
+        total=len(source),
+        channels=classifier.preprocessing.input_size[0],
+        num_classes=classifier.num_classes,
+        max_unreadable=max_unreadable,
+    )
     digest, output_sum = 0, torch.zeros((), device=place.device)
     with SampleWriter(folder, layout) as writer:
         for batch in source.batches(place.batch_size, place.workers, place.device.type == "cuda"):
-            _check(batch, classifier)
+            intake.admit(batch)
+            if batch.unreadable:
+                counter.finish(len(batch.unreadable))
 
             def measured(part: Tensor, span: slice, batch: Batch = batch) -> Measures:
                 counter.restart()
@@ -107,20 +127,11 @@ def stream(
                 output_sum = output_sum + measures.output_sum
                 counter.finish(len(measures.clean_classes))
             digest = add_digests([digest, batch.digest])
-    if writer.pictures != len(source):
-        raise AuditError(f"only {writer.pictures} of {len(source)} pictures came from the source")
-    return Streamed(f"{digest:064x}", output_sum.cpu().double().numpy(), halving.size)
-
-
-def _check(batch: Batch, classifier: Classifier) -> None:
-    channels, expected = batch.images.shape[1], classifier.preprocessing.input_size[0]
-    if channels != expected:
-        raise ImageError(
-            f"the model takes pictures of {expected} channel(s), and these have {channels}"
-        )
-    largest = int(batch.labels.max())
-    if largest >= classifier.num_classes:
-        raise ImageError(
-            f"label {largest} is no class of a model with {classifier.num_classes} classes "
-            "(they count from 0)"
-        )
+    intake.close()
+    return Streamed(
+        fingerprint=f"{digest:064x}",
+        output_sum=output_sum.cpu().double().numpy(),
+        batch_size=halving.size,
+        unreadable=intake.unreadable,
+        unreadable_count=intake.unreadable_count,
+    )

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semaudit import statistics
 from semaudit.columns import Part, bounds, values
@@ -18,17 +17,11 @@ from semaudit.store import Samples
 
 QUANTILES: dict[Statistic, float] = {"median": 0.5, "p95": 0.95}
 
-FEW = 10
-"""Fewer pictures than this may all get one class by chance."""
-
 NOISY = 0.1
 """A noise floor above this share of the mean shift is worth a warning."""
 
 NEGLIGIBLE = 1e-9
 """Bits that float64 rounding alone may make."""
-
-CONSTANT_BITS = 1e-3
-"""Outputs that tell less than this about which picture went in are one constant output."""
 
 
 def estimates(samples: Samples, metrics: Iterable[Metric]) -> list[Estimate]:
@@ -118,7 +111,9 @@ def _finite(end: float) -> float | None:
 def curves(samples: Samples) -> list[Curve]:
     """The mean shift, flips and visibility along every ladder."""
     shift = mean_intervals(np.asarray(samples.rung("shift"), dtype=np.float64), (0, 1))
-    flips = mean_intervals(np.asarray(samples.rung("flip"), dtype=np.float64), (0, 1))
+    matrix = np.asarray(samples.rung("flip"), dtype=np.float64)
+    # Embeddings name no class that could flip.
+    flips = None if np.isnan(matrix).all() else mean_intervals(matrix, (0, 1))
     ssim = samples.rung("ssim").mean(axis=0, dtype=np.float64).tolist()
     rms = samples.rung("input_rms").mean(axis=0, dtype=np.float64).tolist()
     return [
@@ -127,7 +122,7 @@ def curves(samples: Samples) -> list[Curve]:
             family=track.family,
             strengths=list(track.ladder),
             shift=shift[span],
-            flip_rate=flips[span],
+            flip_rate=None if flips is None else flips[span],
             ssim=ssim[span],
             input_rms=rms[span],
         )
@@ -150,8 +145,8 @@ def clean(samples: Samples, labelled: bool, metrics: Sequence[Metric]) -> Clean:
     }
     return Clean(
         accuracy=by_name.get("accuracy"),
-        confidence=by_name["confidence"],
-        entropy=by_name["entropy"],
+        confidence=by_name.get("confidence"),
+        entropy=by_name.get("entropy"),
         logit_norm=by_name["logit_norm"],
         distinct_classes=len(np.unique(samples.image("clean_class"))),
     )
@@ -169,43 +164,6 @@ def noise_floor(samples: Samples) -> Interval | None:
     return single(samples, NOISE_FLOOR)
 
 
-def degenerate(
-    samples: Samples,
-    output_sum: NDArray[np.float64],
-    reference: NDArray[np.float64],
-    labelled: bool,
-) -> str | None:
-    """Say why the model cannot be scored, if so.
-
-    A constant classifier is perfectly continuous, so continuity says nothing of it. The mutual
-    information of picture and output, H(mean output) - mean H(output), tells how much the output
-    depends on the picture at all. Pictures that are alike have none either, so a constant also
-    has to answer the reference pictures, a grey and a random one, as it does the rest.
-
-    Args:
-        samples: the N pictures.
-        output_sum: (classes,) sum of the N clean softmax outputs.
-        reference: (2, classes) softmax outputs for the reference pictures.
-        labelled: whether the pictures have labels.
-    """
-    mean = output_sum / output_sum.sum()
-    information = _entropy(mean) - samples.image("entropy").mean()
-    distances = [
-        _entropy((mean + other) / 2) - (_entropy(mean) + _entropy(other)) / 2 for other in reference
-    ]
-    if max(information, *distances) < CONSTANT_BITS:
-        return "the output is the same whatever the picture: to within 0.001 bits for all of them"
-    classes, labels = samples.image("clean_class"), samples.image("label")
-    if labelled and len(classes) >= FEW and len(np.unique(classes)) == 1 < len(np.unique(labels)):
-        return f"every picture gets class {int(classes[0])}, though the labels differ"
-    return None
-
-
-def _entropy(p: Array) -> float:
-    """Shannon entropy in bits of probabilities (classes,)."""
-    return float(-np.sum(p * np.log2(np.where(p > 0, p, 1))))
-
-
 def warnings(samples: Samples, shift: Interval, floor: Interval | None) -> list[str]:
     """What a reader must know before believing the figures.
 
@@ -216,7 +174,7 @@ def warnings(samples: Samples, shift: Interval, floor: Interval | None) -> list[
     """
     if floor is None:
         return []
-    flips = float(samples.rung("flip")[:, ~samples.layout.counted].mean())
+    flips = float(np.nan_to_num(samples.rung("flip")[:, ~samples.layout.counted]).mean())
     if flips == 0 and floor.value <= max(NOISY * shift.value, NEGLIGIBLE):
         return []
     return [

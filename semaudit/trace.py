@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from semaudit import perturbations
-from semaudit.divergence import jensen_shannon
 from semaudit.layout import NOISE_FLOOR_FAMILY
 from semaudit.metrics import PATH_FUNCTIONS, RUNG_FUNCTIONS, Path, Rung, View, precise
 from semaudit.models import Classifier
@@ -40,7 +39,7 @@ def look(classifier: Classifier, images: Tensor) -> View:
     outputs = classifier(images)
     dtype = precise(images.device)
     features = None if outputs.features is None else outputs.features.to(dtype)
-    return View(images, outputs.logits.to(dtype), features)
+    return View(images, outputs.logits.to(dtype), features, classifier.activation)
 
 
 def look_again(classifier: Classifier, images: Tensor) -> View:
@@ -52,12 +51,13 @@ def look_again(classifier: Classifier, images: Tensor) -> View:
     n = len(images)
     if n == 1:
         both = look(classifier, images.expand(2, -1, -1, -1))
-        return View(images, both.logits[:1], None if both.features is None else both.features[:1])
+        return both.rows(torch.zeros(1, dtype=torch.int64, device=images.device))
     cut = n // 2 + n % 2
     parts = [look(classifier, part) for part in (images.flip(0)[:cut], images.flip(0)[cut:])]
     logits = torch.cat([part.logits for part in parts]).flip(0)
     features = [part.features for part in parts if part.features is not None]
-    return View(images, logits, torch.cat(features).flip(0) if features else None)
+    flipped = torch.cat(features).flip(0) if features else None
+    return View(images, logits, flipped, classifier.activation)
 
 
 def walk(
@@ -90,8 +90,7 @@ def walk(
         rung = Rung(clean, current)
         for column, function in RUNG_FUNCTIONS.items():
             rungs[column].append(function(rung))
-        divergence = jensen_shannon(previous.log_probabilities, current.log_probabilities)
-        distance.append(divergence.sqrt())
+        distance.append(previous.shift_to(current).sqrt())
         input_step.append((current.images - previous.images).flatten(1).square().mean(1).sqrt())
         classes.append(current.top_class)
         previous = current

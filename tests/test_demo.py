@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from shared import Run
 
-from semaudit.report.document import read_report
+from semaudit.report.file import read_report
 
 ARCH = "tf_efficientnet_lite0"
 

@@ -18,7 +18,7 @@ import semaudit
 from semaudit import models
 from semaudit.images import FolderSource, ImageDataset, open_folder
 from semaudit.models import PreprocessingOverrides
-from semaudit.report.document import read_report
+from semaudit.report.file import read_report
 from semaudit.settings import Settings
 
 

@@ -48,7 +48,7 @@ def test_columns_are_those_of_every_probe_walked_alone(battery) -> None:
             np.testing.assert_allclose(got.images[name], function(clean).numpy(), atol=1e-12)
     assert got.rungs["shift"].shape == (7, cell)
     np.testing.assert_array_equal(got.clean_classes, clean.top_class.numpy())
-    total = clean.logits.softmax(1).sum(0)
+    total = clean.logits.softmax(1).sum(0, keepdim=True)
     torch.testing.assert_close(got.output_sum, total, atol=1e-12, rtol=0)
 
 

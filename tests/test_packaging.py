@@ -13,7 +13,7 @@ import pytest
 from shared import REPO
 
 import semaudit
-from semaudit.report.document import schema
+from semaudit.report.file import schema
 
 Build = Callable[[str], Path]
 

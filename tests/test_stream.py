@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
-from known_models import ON_CPU, Hungry, Linear, pictures
+from known_models import ON_CPU, Hungry, Linear, classifier, pictures
 
 import semaudit
 from semaudit.errors import AuditError, ImageError
 from semaudit.images import Batch, TensorSource
-from semaudit.stream import Progress
+from semaudit.images.reading import Unreadable
+from semaudit.probes import layout_of, load_probes, select_battery
+from semaudit.runtime import resolve
+from semaudit.settings import explicit
+from semaudit.stream import Progress, stream
 
 SIZE = (3, 8, 8)
 MODEL = Linear(SIZE, 4, seed=1)
@@ -56,6 +62,73 @@ def test_a_label_out_of_range_is_refused(where: int) -> None:
 def test_the_wrong_channels_are_refused(channels: int) -> None:
     with pytest.raises(ImageError, match=rf"pictures of 3 channel\(s\), and these have {channels}"):
         scan(pictures(5, (channels, 8, 8), 2))
+
+
+class Holed:
+    """A source with pictures that cannot be read."""
+
+    labelled, notes, class_names = False, (), None
+
+    def __init__(self, count: int, holes: frozenset[int]) -> None:
+        self.images, self.holes = pictures(count, SIZE, 2), holes
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batches(
+        self, batch_size: int, workers: int = 0, pin_memory: bool = False
+    ) -> Iterator[Batch]:
+        for start in range(0, len(self), batch_size):
+            rows = range(start, min(start + batch_size, len(self)))
+            good = [row for row in rows if row not in self.holes]
+            bad = tuple(Unreadable(f"{row}.jpg", "cut") for row in rows if row in self.holes)
+            ids, labels = tuple(map(str, good)), torch.full((len(good),), -1)
+            yield Batch(self.images[good], ids, labels, sum(good), bad)
+
+
+def streamed(folder: Path, source, max_unreadable: float, watch=lambda _: None, batch_size=4):
+    settings = explicit({**ON_CPU, "batch_size": batch_size, "workers": 0}).settings
+    battery = select_battery(load_probes(), ["brightness"], [])
+    return stream(
+        classifier(MODEL, SIZE),
+        battery,
+        source,
+        seed=0,
+        place=resolve(settings),
+        folder=folder,
+        layout=layout_of(battery),
+        watch=watch,
+        max_unreadable=max_unreadable,
+    )
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+@pytest.mark.parametrize("holes", [{0}, {3, 4, 5, 6, 7}, {18, 19}, set()])
+def test_unreadable_pictures_are_skipped_counted_and_named(
+    tmp_path: Path, holes: set[int], batch_size: int
+) -> None:
+    seen: list[Progress] = []
+    source = Holed(20, frozenset(holes))
+    result = streamed(tmp_path, source, 0.25, seen.append, batch_size)
+    assert result.unreadable_count == len(result.unreadable) == len(holes)
+    assert [each.where for each in result.unreadable] == [f"{row}.jpg" for row in sorted(holes)]
+    images = pd.read_parquet(tmp_path / "images.parquet")["image"].astype(str).tolist()
+    assert images == [str(row) for row in range(20) if row not in holes]
+    assert result.fingerprint == f"{sum(set(range(20)) - holes):064x}"
+    assert (seen[-1].pictures, seen[-1].cells) == (20, seen[-1].total_cells)
+    assert [each.pictures for each in seen] == sorted(each.pictures for each in seen)
+
+
+def test_too_many_unreadable_pictures_end_the_scan_at_once(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    with pytest.raises(ImageError, match=r"^3 of 20 pictures cannot be read.*--max-unreadable"):
+        streamed(tmp_path, Holed(20, frozenset({0, 5, 6})), 0.1, seen.append)
+    assert max(each.pictures for each in seen) <= 5
+
+
+def test_none_readable(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="none of the 3 pictures can be read"):
+        streamed(tmp_path, Holed(3, frozenset(range(3))), 1.0)
 
 
 class Sized:

@@ -12,7 +12,7 @@ from scipy.stats import entropy as scipy_entropy
 
 import semaudit
 from semaudit.metrics import METRICS
-from semaudit.summary import CONSTANT_BITS
+from semaudit.degeneracy import CONSTANT_BITS
 
 RUNGS = [m for m in METRICS.values() if m.level == "rung"]
 PATHS = [m for m in METRICS.values() if m.level == "path"]

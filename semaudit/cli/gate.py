@@ -39,7 +39,7 @@ def gate(
     from semaudit import gates
     from semaudit.errors import GateError
     from semaudit.folder import REPORT
-    from semaudit.report.document import read_report
+    from semaudit.report.file import read_report
     from semaudit.settings import resolve
     from semaudit.store import Samples
 

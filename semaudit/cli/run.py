@@ -29,8 +29,6 @@ def run_scan(flags: Mapping[str, Any], config: Path | None) -> None:
         settings, out = resolved.settings, resolved.settings.out
         if settings.model is None:
             raise UsageError("which model? semaudit scan MODEL --data DIR")
-        if settings.data is None:
-            raise UsageError("which pictures? name a folder with --data DIR")
         with live(seen, shown=not settings.quiet) as watch:
             from semaudit.audit import run
 

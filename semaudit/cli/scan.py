@@ -17,12 +17,39 @@ def scan(
     model: Annotated[
         str | None,
         typer.Argument(
-            help="timm name (resnet50.a1_in1k), or a checkpoint (.pt .pth .safetensors)."
+            help="A name (resnet50.a1_in1k, torchvision:resnet50, hf-hub:ORG/NAME), a file "
+            "(checkpoint, TorchScript, .pt2, ONNX), or a factory (file.py:function; it is run)."
         ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of class folders, or of pictures.", rich_help_panel=_DATA),
+        typer.Option(
+            help="Folder of class folders or of pictures; a list (.csv .parquet .jsonl), tar "
+            "shards, or arrays (.npz, IDX). Without it: a smoke test on a few photographs.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="timm data set at --data, as torch/cifar10.", rich_help_panel=_DATA),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Part of the data, as validation.", rich_help_panel=_DATA)
+    ] = None,
+    path_column: Annotated[
+        str | None, typer.Option(help="Column of a list with the paths.", rich_help_panel=_DATA)
+    ] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="Column, or JSON key, with the labels.", rich_help_panel=_DATA),
+    ] = None,
+    background: Annotated[
+        str | None,
+        typer.Option(help="What transparent pictures lie over; white.", rich_help_panel=_DATA),
+    ] = None,
+    class_map: Annotated[
+        Path | None,
+        typer.Option(help="File that maps labels to outputs.", rich_help_panel=_DATA),
     ] = None,
     label_pattern: Annotated[
         str | None,
@@ -39,9 +66,70 @@ def scan(
         int | None,
         typer.Option(help="Pictures to take, seeded, class-balanced.", rich_help_panel=_DATA),
     ] = None,
+    max_unreadable: Annotated[
+        float | None,
+        typer.Option(help="Share that may be unreadable; 0.01.", rich_help_panel=_DATA),
+    ] = None,
+    compare_preprocessing: Annotated[
+        bool | None,
+        typer.Option(
+            "--compare-preprocessing",
+            help="Also compare ways to resize on the clean pictures.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    trust_inputs: Annotated[
+        bool | None,
+        typer.Option(
+            "--trust-inputs",
+            help="Do not look for signs of wrong labels or preprocessing.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
     arch: Annotated[
         str | None,
-        typer.Option(help="timm architecture of a checkpoint.", rich_help_panel=_MODEL),
+        typer.Option(
+            help="Architecture of a checkpoint: timm's name, torchvision:NAME or file.py:function; "
+            "'best' tries those that fit. Default: recognised.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    pretrained: Annotated[
+        bool | None,
+        typer.Option(
+            "--pretrained/--no-pretrained",
+            help="Trained or random weights for a name.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    model_kwargs: Annotated[
+        list[str] | None,
+        typer.Option(help="key=value for the builder; repeatable.", rich_help_panel=_MODEL),
+    ] = None,
+    use_ema: Annotated[
+        bool | None,
+        typer.Option(
+            "--use-ema", help="Take a checkpoint's averaged weights.", rich_help_panel=_MODEL
+        ),
+    ] = None,
+    unsafe_load: Annotated[
+        bool | None,
+        typer.Option(
+            "--unsafe-load",
+            help="Open a file even where that runs code in it.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    activation: Annotated[
+        str | None,
+        typer.Option(
+            help="softmax (one class), sigmoid (labels) or none (embedding).",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    outputs: Annotated[
+        str | None,
+        typer.Option(help="logits or probabilities, if not as they look.", rich_help_panel=_MODEL),
     ] = None,
     num_classes: Annotated[
         int | None, typer.Option(help="Default: from the weights.", rich_help_panel=_MODEL)

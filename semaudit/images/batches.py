@@ -26,17 +26,20 @@ class Batch:
     """Some images of a source.
 
     Attributes:
-        images: (n, c, h, w), uint8 from files, float32 in [0, 1] from tensors.
+        images: (n, c, h, w), uint8 from files, float32 in [0, 1] from tensors; (0, 0, 0, 0) when
+            none of the batch could be read.
         image_ids: n ids, unique in their source.
         labels: (n,) int64 output indices, -1 for none.
         digest: sum of the images' sha256 digests modulo 2**256: the sum over a source's batches
             does not depend on their order or size.
+        unreadable: the images that could not be read; they are in none of the above.
     """
 
     images: Tensor
     image_ids: tuple[str, ...]
     labels: Tensor
     digest: int
+    unreadable: tuple[Unreadable, ...] = ()
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -63,8 +66,10 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield the dataset's batches in order; workers end when the iterator does.
 
+    A batch holds ``batch_size`` pictures less those that cannot be read, which it names.
+
     Raises:
-        ImageError: a picture cannot be read, or a worker process died.
+        ImageError: a worker process died.
         UsageError: ``batch_size`` is below 1 or ``workers`` below 0.
     """
     if batch_size < 1:
@@ -77,7 +82,7 @@ def batches(
 def _iterate(
     dataset: ImageDataset, batch_size: int, workers: int, pin_memory: bool
 ) -> Iterator[Batch]:
-    stream: Iterator[Batch | Unreadable] = iter(())
+    stream: Iterator[Batch] = iter(())
     try:
         with _quiet_start():
             stream = iter(_loader(dataset, batch_size, workers, pin_memory))
@@ -91,7 +96,7 @@ def _iterate(
 
 def _loader(
     dataset: ImageDataset, batch_size: int, workers: int, pin_memory: bool
-) -> DataLoader[Batch | Unreadable]:
+) -> DataLoader[Batch]:
     return DataLoader(
         dataset,  # type: ignore[arg-type]  # typed by its samples, which _collate turns to batches
         batch_size=batch_size,
@@ -104,9 +109,9 @@ def _loader(
     )
 
 
-def _next(stream: Iterator[Batch | Unreadable], workers: int) -> Batch | None:
+def _next(stream: Iterator[Batch], workers: int) -> Batch | None:
     try:
-        batch = next(stream, None)
+        return next(stream, None)
     except (RuntimeError, OSError, EOFError) as error:
         # A dead worker also shows as a broken connection. Reading errors never get here.
         if isinstance(error, RuntimeError) and not _DEAD_WORKER.match(str(error)):
@@ -115,19 +120,17 @@ def _next(stream: Iterator[Batch | Unreadable], workers: int) -> Batch | None:
             f"one of the {workers} loader processes died, most often because memory (or shared "
             "memory, /dev/shm) ran out; use fewer --workers or a smaller --batch-size"
         ) from error
-    if isinstance(batch, Unreadable):
-        raise batch.error()
-    return batch
 
 
-def _collate(samples: Sequence[Sample | Unreadable]) -> Batch | Unreadable:
+def _collate(samples: Sequence[Sample | Unreadable]) -> Batch:
     good = [sample for sample in samples if isinstance(sample, Sample)]
-    bad = next((sample for sample in samples if isinstance(sample, Unreadable)), None)
-    return bad or Batch(
-        images=torch.stack([sample.image for sample in good]),
+    images = [sample.image for sample in good]
+    return Batch(
+        images=torch.stack(images) if images else torch.empty((0, 0, 0, 0), dtype=torch.uint8),
         image_ids=tuple(sample.image_id for sample in good),
         labels=torch.tensor([sample.label for sample in good], dtype=torch.int64),
         digest=add_digests([sample.digest for sample in good]),
+        unreadable=tuple(sample for sample in samples if isinstance(sample, Unreadable)),
     )
 
 

@@ -1,139 +1,172 @@
-"""From the names of class folders to the outputs of a model."""
+"""From labels as they were found to the outputs of a model."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from semaudit.errors import ImageError, did_you_mean
+from timm.data import ImageNetInfo
+
+from semaudit.errors import ImageError
+from semaudit.images.label_advice import agreed, no_class
+from semaudit.images.label_ways import Candidates, by_index, by_name, ways, wordnet_id
 
 if TYPE_CHECKING:
     from semaudit.models.names import ClassNames
 
-_WORDNET = re.compile(r"n[0-9]{8}")
 _GENERIC = re.compile(r"class [0-9]+")
-_SHOWN = 3  # how many labels that match nothing a message names
-
-Candidates = Mapping[str, frozenset[int]]
 
 
 @dataclass(frozen=True)
 class LabelMap:
-    """What each label found on disk stands for.
+    """What each label that was found stands for.
 
     ``class_names`` is set when the labels themselves became the names of the outputs, and
-    ``note`` says why.
+    ``notes`` say what was not plain.
     """
 
     indices: dict[str, int]
     class_names: tuple[str, ...] | None = None
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def map_labels(found: Iterable[str], class_names: ClassNames, num_classes: int) -> LabelMap:
     """Give every label the index of a model output.
 
-    Tried in order, each for all labels at once: WordNet ids, output indices, class names
-    (case, ``_``, ``-`` and space do not matter, any synonym counts), and, for a model whose
-    classes have no names, the sorted order of the labels when there is one for each output.
+    Tried in order, each for all labels at once: WordNet ids, output indices, class names (case,
+    ``_``, ``-`` and space do not matter, any synonym counts), labels that hold a WordNet id
+    (``n01440764_tench``), that start with a number (``0_tench``), of which the name counts more
+    than the number, and, for a model whose classes have no names, the sorted order of the labels
+    when there is one for each output.
 
     Raises:
-        ImageError: labels match no class, or a name belongs to two classes.
+        ImageError: labels match no class, seem to count from 1, or a name belongs to two classes.
     """
     labels = sorted(set(found))
-    ways = (
-        _by_wordnet(labels, class_names.wordnet_ids),
-        _by_index(labels, num_classes),
-        _by_name(labels, class_names),
-    )
-    for candidates in ways:
+    _check_twins(labels)
+    tried = ways(labels, class_names, num_classes)
+    for candidates in tried:
         if all(candidates[label] for label in labels):
-            return LabelMap({label: _only(label, candidates[label]) for label in labels})
-    if _nameless(class_names) and len(labels) == num_classes:
+            return LabelMap(_settled(labels, candidates), notes=_doubts(labels, num_classes))
+    digits = all(label.isdigit() for label in labels)
+    if nameless(class_names) and len(labels) == num_classes and not digits:
         return _by_order(labels)
-    nearest = max(ways, key=lambda way: sum(map(bool, way.values())))
+    nearest = max(tried, key=lambda way: sum(map(bool, way.values())))
     unmatched = [label for label in labels if not nearest[label]]
-    raise ImageError(_no_class(unmatched, labels, class_names, num_classes))
+    raise ImageError(no_class(unmatched, labels, class_names, num_classes))
 
 
-def _by_wordnet(labels: Sequence[str], wordnet_ids: Sequence[str]) -> Candidates:
-    outputs = _invert(enumerate((name,) for name in wordnet_ids))
-    return {
-        label: outputs.get(label, frozenset()) if _WORDNET.fullmatch(label) else frozenset()
-        for label in labels
-    }
+def map_classes(
+    found: Iterable[str], classes: Sequence[str], class_names: ClassNames, num_classes: int
+) -> LabelMap:
+    """Give the classes of a data set, which it numbers and names, the index of a model output.
+
+    Args:
+        found: the numbers that occur, as text.
+        classes: the name of each class, or several with commas between, by its number.
+        class_names: of the model.
+        num_classes: of the model.
+
+    The numbers are taken as they are where the model has as many classes and no name speaks
+    against it; else the names decide.
+
+    Raises:
+        ImageError: the names match none of the model's classes, or a number has no name.
+    """
+    numbers = sorted(set(found))
+    strange = [n for n in numbers if not n.isdigit() or int(n) >= len(classes)]
+    if strange:
+        raise ImageError(f"the label {strange[0]} is none of the data set's {len(classes)} classes")
+    words = {n: classes[int(n)].split(",")[0].strip() for n in numbers}
+    named = _known(list(words.values()), class_names)
+    sure = {n: named[word] for n, word in words.items() if named[word]}
+    same = {number: int(number) for number in numbers}
+    if len(classes) == num_classes and all(same[n] in outputs for n, outputs in sure.items()):
+        return LabelMap(same, tuple(classes) if nameless(class_names) else None)
+    if len(sure) < len(numbers):
+        raise ImageError(
+            no_class([words[n] for n in numbers if n not in sure], list(words.values()),
+                     class_names, num_classes)
+        )  # fmt: skip
+    settled = _settled(sorted(set(words.values())), named)
+    note = "the data set's classes were matched with the model's by name, not by number"
+    return LabelMap({n: settled[words[n]] for n in numbers}, notes=(note,))
 
 
-def _by_index(labels: Sequence[str], num_classes: int) -> Candidates:
-    def index(label: str) -> frozenset[int]:
-        # isascii: int() also reads digits such as '٣', which no one means as an index.
-        valid = label.isascii() and label.isdigit() and int(label) < num_classes
-        return frozenset({int(label)} if valid else ())
-
-    return {label: index(label) for label in labels}
-
-
-def _by_name(labels: Sequence[str], class_names: ClassNames) -> Candidates:
-    named = [(index, (name,)) for index, name in enumerate(class_names.names)]
-    outputs = _invert([*named, *enumerate(class_names.synonyms)])
-    return {label: outputs.get(_fold(label), frozenset()) for label in labels}
-
-
-def _by_order(labels: list[str]) -> LabelMap:
-    return LabelMap(
-        indices={label: index for index, label in enumerate(labels)},
-        class_names=tuple(labels),
-        note=(
-            f"the model's classes have no names: the {len(labels)} labels were taken for its "
-            "outputs in sorted order, as torchvision's ImageFolder does"
-        ),
-    )
-
-
-def _invert(names: Iterable[tuple[int, Iterable[str]]]) -> Candidates:
-    outputs: defaultdict[str, set[int]] = defaultdict(set)
-    for index, synonyms in names:
-        for name in synonyms:
-            outputs[_fold(name)].add(index)
-    return {name: frozenset(indices) for name, indices in outputs.items()}
-
-
-def _fold(name: str) -> str:
-    return " ".join(re.split(r"[\s_-]+", name.casefold())).strip()
-
-
-def _nameless(class_names: ClassNames) -> bool:
+def nameless(class_names: ClassNames) -> bool:
+    """Whether the classes have no names but ``class 0``, ``class 1``, ..."""
     generic = all(_GENERIC.fullmatch(name) for name in class_names.names)
     return generic and not class_names.wordnet_ids
 
 
-def _only(label: str, candidates: frozenset[int]) -> int:
-    if len(candidates) > 1:
-        outputs = " and ".join(map(str, sorted(candidates)))
-        raise ImageError(
-            f"the label {label!r} is the name of {len(candidates)} classes of the model (outputs "
-            f"{outputs}); use WordNet ids or output indices as labels instead"
-        )
-    return next(iter(candidates))
+def _known(words: list[str], class_names: ClassNames) -> Candidates:
+    """Find outputs by WordNet id or by name, of those words that have one."""
+    ids = {name: frozenset({index}) for index, name in enumerate(class_names.wordnet_ids)}
+    by_names = by_name(words, class_names)
+    return {word: ids.get(word, by_names[word]) for word in words}
 
 
-def _no_class(
-    unmatched: Sequence[str], labels: Sequence[str], class_names: ClassNames, num_classes: int
-) -> str:
-    known = [name for names in (class_names.names, *class_names.synonyms) for name in names]
-    nearest = {name.casefold(): name for name in known}
+def _settled(labels: Sequence[str], candidates: Candidates) -> dict[str, int]:
+    """Choose one output for each label; what others claim alone is no longer free.
 
-    def hint(label: str) -> str:
-        return did_you_mean(re.sub(r"[_-]+", " ", label.casefold()), nearest)
+    So ``crane`` is the bird when another folder can only be the machine.
+    """
+    alone = {
+        label: next(iter(candidates[label])) for label in labels if len(candidates[label]) == 1
+    }
+    taken = frozenset(alone.values())
+    return {
+        label: alone[label] if label in alone else agreed(label, candidates[label], taken)
+        for label in labels
+    }
 
-    shown = ", ".join(f"{label!r}{hint(label)}" for label in unmatched[:_SHOWN])
-    more = ", ..." if len(unmatched) > _SHOWN else ""
+
+def _doubts(labels: Sequence[str], num_classes: int) -> tuple[str, ...]:
+    read = by_index(labels, num_classes)
+    indices = sorted(index for found in read.values() for index in found)
+    if len(labels) < 2 or indices != list(range(1, len(labels) + 1)):
+        return ()
     return (
-        f"{len(unmatched)} of {len(labels)} labels match none of the model's {num_classes} "
-        f"classes: {shown}{more}; --data is the folder that holds the class folders, and each "
-        "of them is named by a WordNet id, an output index or a class name; to go on without "
-        "labels, use --ignore-labels"
+        f"the labels run from 1 to {indices[-1]} and were taken as output indices, which count "
+        "from 0; if yours count from 1, say so with --class-map",
     )
+
+
+def _by_order(labels: list[str]) -> LabelMap:
+    names = _described(labels)
+    return LabelMap(
+        indices={label: index for index, label in enumerate(labels)},
+        class_names=names,
+        notes=(
+            f"the model's classes have no names: the {len(labels)} labels were taken for its "
+            "outputs in sorted order, as torchvision's ImageFolder does",
+        ),
+    )
+
+
+def _described(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the words of WordNet ids, where every label is one, else the labels themselves."""
+    ids = [wordnet_id(label) for label in labels]
+    if not all(ids):
+        return tuple(labels)
+    info = ImageNetInfo("imagenet-22k")
+    known = set(info.label_names())
+    words = [info.label_name_to_description(name) if name in known else name for name in ids]
+    return tuple(word.split(",")[0] for word in words)
+
+
+def _check_twins(labels: Sequence[str]) -> None:
+    forms: dict[str, str] = {}
+    for label in labels:
+        other = forms.setdefault(unicodedata.normalize("NFC", label), label)
+        if other != label:
+            raise ImageError(
+                f"the labels {other!a} and {label!a} look the same and differ in their "
+                "Unicode form only; rename one of them"
+            )
+
+
+__all__ = ["LabelMap", "map_classes", "map_labels", "nameless"]

@@ -1,21 +1,21 @@
-"""Pictures on disk, read and preprocessed one by one, perhaps in a worker process."""
+"""Pictures read and preprocessed one by one, perhaps in a worker process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-from timm.data import create_transform
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from semaudit.errors import ImageError
-from semaudit.images.decoding import DecodeError, decode
-from semaudit.images.source import Item
+from semaudit.images.decoding import WHITE, Background, DecodeError
+from semaudit.images.listing import Item
+from semaudit.images.origins import Content
+from semaudit.images.stacks import PixelOrigin
+from semaudit.images.transforms import Transform, as_bytes
 
 if TYPE_CHECKING:
     from semaudit.models.preprocessing import Preprocessing
@@ -25,7 +25,7 @@ NO_LABEL = -1
 
 @dataclass(frozen=True)
 class Sample:
-    """One preprocessed picture, uint8 (c, h, w), and the digest of its id and its file."""
+    """One preprocessed picture, uint8 (c, h, w), and the digest of its id and its content."""
 
     image: Tensor
     image_id: str
@@ -37,30 +37,35 @@ class Sample:
 class Unreadable:
     """A picture that could not be read: an exception would bring a worker's traceback along."""
 
-    path: Path
+    where: str
     reason: str
 
     def error(self) -> ImageError:
         """Return the error that the main process raises."""
-        return ImageError(f"cannot read {self.path}: {self.reason}; replace or remove the file")
+        return ImageError(f"cannot read {self.where}: {self.reason}; replace or remove the file")
 
 
 class ImageDataset(Dataset[Sample | Unreadable]):
     """The items as a model sees them, before normalisation.
 
     Raises:
-        ImageError: the model takes neither one nor three channels.
+        ImageError: the model takes neither one nor three channels, and the items are not arrays.
     """
 
-    def __init__(self, items: Sequence[Item], preprocessing: Preprocessing) -> None:
+    def __init__(
+        self,
+        items: Sequence[Item],
+        preprocessing: Preprocessing,
+        background: Background = WHITE,
+    ) -> None:
         self.items = tuple(items)
-        self.channels = preprocessing.input_size[0]
-        if self.channels not in {1, 3}:
+        self.transform = Transform(preprocessing, background)
+        channels = self.transform.channels
+        if channels not in {1, 3} and not all(isinstance(i.origin, PixelOrigin) for i in items):
             raise ImageError(
-                f"the model takes {self.channels} channels, and picture files give 1 or 3; "
-                "audit it on tensors, through the Python API"
+                f"the model takes {channels} channels, and picture files give 1 or 3; audit it on "
+                "arrays (.npz or .npy) of that many channels, or on tensors through the Python API"
             )
-        self.transform = _eval_transform(preprocessing)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -68,16 +73,26 @@ class ImageDataset(Dataset[Sample | Unreadable]):
     def __getitem__(self, index: int) -> Sample | Unreadable:
         item = self.items[index]
         try:
-            content = item.path.read_bytes()
-            image = self.transform(decode(content, self.channels))
+            content = item.origin.read()
+            return sample(content, item.image_id, item.label, self.transform)
         except DecodeError as error:
-            return Unreadable(item.path, str(error))
-        except OSError as error:
-            return Unreadable(item.path, error.strerror or str(error))
+            return Unreadable(item.origin.where, str(error))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            return Unreadable(item.origin.where, reason)
         except MemoryError:
-            return Unreadable(item.path, "not enough memory to decode it")
-        label = NO_LABEL if item.label is None else item.label
-        return Sample(image, item.image_id, label, fingerprint(item.image_id, content))
+            return Unreadable(item.origin.where, "not enough memory to decode it")
+
+
+def sample(content: Content, image_id: str, label: int | None, transform: Transform) -> Sample:
+    """Preprocess one picture.
+
+    Raises:
+        DecodeError: the content is no picture.
+    """
+    number = NO_LABEL if label is None else label
+    digest = fingerprint(image_id, as_bytes(content))
+    return Sample(transform(content), image_id, number, digest)
 
 
 def fingerprint(image_id: str, content: bytes) -> int:
@@ -85,18 +100,4 @@ def fingerprint(image_id: str, content: bytes) -> int:
     return int.from_bytes(sha256(image_id.encode() + b"|" + content).digest(), "big")
 
 
-def _eval_transform(preprocessing: Preprocessing) -> Callable[[Image.Image], Tensor]:
-    transform: Callable[[Image.Image], Tensor] = create_transform(
-        input_size=preprocessing.input_size,
-        is_training=False,
-        normalize=False,  # the Classifier normalises, so that perturbations see [0, 1]
-        mean=preprocessing.mean,
-        std=preprocessing.std,
-        crop_pct=preprocessing.crop_pct,
-        crop_mode=preprocessing.crop_mode,
-        interpolation=preprocessing.interpolation,
-    )
-    return transform
-
-
-__all__ = ["NO_LABEL", "ImageDataset", "Sample", "Unreadable", "fingerprint"]
+__all__ = ["NO_LABEL", "ImageDataset", "Sample", "Unreadable", "fingerprint", "sample"]

@@ -1,44 +1,29 @@
-"""Which pictures there are, and what is on them according to their folders."""
+"""Pictures in a folder: which there are, and what is on them according to their folders."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from semaudit.errors import ImageError, UsageError
-from semaudit.images.labels import map_labels
+from semaudit.errors import ImageError
+from semaudit.images.decoding import EXTENSIONS
+from semaudit.images.listing import (
+    Found,
+    Item,
+    Listing,
+    Targets,
+    by_pattern,
+    listing_of,
+    unlabelled,
+)
+from semaudit.images.origins import FileOrigin, shown
+from semaudit.images.splits import chosen, default, part_of
 
 if TYPE_CHECKING:
     from semaudit.models.names import ClassNames
-
-# torchvision's list: timm's own leaves out formats that it reads when told to.
-EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-
-
-@dataclass(frozen=True)
-class Item:
-    """One picture: its path below the data folder (with ``/``), its file, its output index."""
-
-    image_id: str
-    path: Path
-    label: int | None
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The pictures in natural order, and whatever a reader of the results should know of them.
-
-    ``class_names`` is set when the folders' names became the names of the model's outputs.
-    """
-
-    items: tuple[Item, ...]
-    labelled: bool
-    notes: tuple[str, ...] = ()
-    class_names: tuple[str, ...] | None = None
 
 
 def list_folder(
@@ -59,47 +44,125 @@ def list_folder(
             folders, or labels that match no class.
         UsageError: ``label_pattern`` is not a regular expression or has no group.
     """
-    pictures = _find(data)
-    notes: tuple[str, ...] = ()
+    found = find_in_folder(data, labels=label_pattern is None and not ignore_labels)
     if label_pattern is not None:
-        labels = _labels_by_pattern(pictures, label_pattern)
-        notes = _left_out(len(pictures), len(labels), label_pattern, data)
-    elif ignore_labels:
-        labels = {}
-    else:
-        labels = _labels_by_folder(pictures, data)
-    taken = {name: path for name, path in pictures.items() if name in labels or not labels}
-    if ignore_labels or not labels:
-        items = tuple(Item(name, path, None) for name, path in taken.items())
-        return Listing(items, labelled=False, notes=notes)
-    mapped = map_labels(labels.values(), class_names, num_classes)
-    return Listing(
-        items=tuple(Item(name, path, mapped.indices[labels[name]]) for name, path in taken.items()),
-        labelled=True,
-        notes=notes + ((mapped.note,) if mapped.note else ()),
-        class_names=mapped.class_names,
+        found = by_pattern(found, label_pattern)
+    return (
+        unlabelled(found) if ignore_labels else listing_of(found, Targets(class_names, num_classes))
     )
 
 
-def _find(data: Path) -> dict[str, Path]:
-    """Every picture at or below ``data`` by image id, naturally sorted."""
-    if not os.access(data, os.R_OK):
-        raise ImageError(f"there is no folder or picture {data} that can be read; check --data")
+def find_in_folder(data: Path, *, labels: bool) -> Found:
+    """Find the pictures at or below ``data``, naturally sorted.
+
+    Raises:
+        ImageError: there are none, or they lie both beside and inside class folders although
+            ``labels`` are wanted.
+    """
+    check_readable(data)
     known = " ".join(EXTENSIONS)
     if data.is_file():
-        if not _is_picture(data.name):
+        if not is_picture(data.name):
             raise ImageError(f"{data} is not a picture: its extension is none of {known}")
-        return {data.name: data}
-    found = {path.relative_to(data).as_posix(): path for path in _walk(data)}
-    if not found:
-        raise ImageError(f"no pictures in {data}: looked for {known}, in every folder below it")
-    for name in found:
+        folder, names = data.parent, [data.name]
+    else:
+        folder, names = data, list(_walk(data))
+        if not names:
+            raise ImageError(f"no pictures in {data}: looked for {known}, in every folder below it")
+    for name in names:
         if not _is_unicode(name):
-            raise ImageError(f"{data}: the file name {name!r} is not valid UTF-8; rename the file")
-    return {name: found[name] for name in sorted(found, key=_natural)}
+            raise ImageError(
+                f"{data}: the file name {shown(name)!r} is not valid UTF-8; rename the file"
+            )
+    names.sort(key=natural)
+    root = str(folder)
+    return Found(
+        names=names,
+        origin=lambda index: FileOrigin(root, names[index]),
+        labels=labels_by_folder(names, str(data)) if labels else None,
+        where=str(data),
+    )
 
 
-def _walk(data: Path) -> Iterator[Path]:
+def part_folder(data: Path, split: str | None) -> tuple[Path, tuple[str, ...]]:
+    """Go into the subfolder of a part such as ``val/``; the note says which was taken unasked.
+
+    A folder whose subfolders are all named as parts is no problem of two classes.
+
+    Raises:
+        ImageError: no part was asked for and several could be meant.
+        UsageError: there is no such part.
+    """
+    with os.scandir(data) as entries:
+        folders = sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != ".")
+    if split is not None:
+        return data / chosen(folders, split, str(data)), ()
+    if not folders or not all(map(part_of, folders)):
+        return data, ()
+    # A lone folder may be the class "train", of railways.
+    if len(folders) == 1 and not any(path.is_dir() for path in (data / folders[0]).iterdir()):
+        return data, ()
+    name, note = default(folders, str(data))
+    return data / name, (note,)
+
+
+def check_readable(data: Path) -> None:
+    """Make sure that something is there.
+
+    Raises:
+        ImageError: there is nothing, or it cannot be read.
+    """
+    try:
+        readable = os.access(data, os.R_OK)
+    except ValueError:  # a NUL in the name
+        readable = False
+    if not readable:
+        raise ImageError(
+            f"there is no folder or picture {shown(str(data))} that can be read; check --data"
+        )
+
+
+def labels_by_folder(names: Sequence[str], where: str) -> list[str] | None:
+    """Take the first folder of each name for its label; None when there are no folders.
+
+    Raises:
+        ImageError: some names have a folder and some have none.
+    """
+    # One string a class, not one a picture: a million small strings are a hundred megabytes.
+    labels: dict[str, str] = {}
+    heads = (name.partition("/") for name in names)
+    found = [labels.setdefault(head, head) for head, slash, _ in heads if slash]
+    if found and len(found) < len(names):
+        raise ImageError(
+            f"{where} holds {len(names) - len(found)} pictures beside its class folders, so it is "
+            "neither a folder of class folders nor one without labels; move them, or use "
+            "--ignore-labels or --label-pattern"
+        )
+    return found or None
+
+
+def has_pictures(folder: Path) -> bool:
+    """Whether there is a picture in a folder or below."""
+    return next(_walk(folder), None) is not None
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file name has the extension of a picture."""
+    return name.lower().endswith(EXTENSIONS)
+
+
+def natural(name: str) -> tuple[str, str]:
+    """Return a key that puts ``img2`` before ``img10``."""
+    return re.sub("[0-9]+", _sortable, name.lower()), name
+
+
+def _sortable(digits: re.Match[str]) -> str:
+    number = digits[0].lstrip("0")
+    return f"\0{len(number):06d}{number}\0"
+
+
+def _walk(data: Path) -> Iterator[str]:
+    """Yield the path of each picture below the folder, with ``/``."""
     seen = {data.resolve()}
     for folder, folders, files in os.walk(data, followlinks=True, onerror=_unreadable):
         here = Path(folder)
@@ -107,23 +170,22 @@ def _walk(data: Path) -> Iterator[Path]:
         fresh: list[str] = []
         for name in sorted(folders):
             real = (here / name).resolve()
-            if not _hidden(name) and real not in seen:
+            if not hidden(name) and real not in seen:
                 seen.add(real)
                 fresh.append(name)
         folders[:] = fresh
-        yield from (here / name for name in files if _is_picture(name) and not _hidden(name))
+        below = here.relative_to(data).as_posix()
+        prefix = "" if below == "." else f"{below}/"
+        yield from (prefix + name for name in files if is_picture(name) and not hidden(name))
 
 
 def _unreadable(error: OSError) -> NoReturn:
     raise ImageError(f"cannot list {error.filename}: {error.strerror}") from error
 
 
-def _hidden(name: str) -> bool:
+def hidden(name: str) -> bool:
+    """Whether a file or folder is hidden by its name."""
     return name.startswith(".")
-
-
-def _is_picture(name: str) -> bool:
-    return name.lower().endswith(EXTENSIONS)
 
 
 def _is_unicode(name: str) -> bool:
@@ -131,53 +193,17 @@ def _is_unicode(name: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
-def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
-    """A key that puts ``img2`` before ``img10``."""
-    parts = re.split(r"([0-9]+)", name.lower())
-    numbered = [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)]
-    return numbered, name
-
-
-def _labels_by_folder(names: Iterable[str], data: Path) -> dict[str, str]:
-    """Image id -> class folder; empty when the pictures lie directly in ``data``."""
-    names = tuple(names)
-    labels = {name: name.split("/")[0] for name in names if "/" in name}
-    if labels and len(labels) < len(names):
-        raise ImageError(
-            f"{data} holds {len(names) - len(labels)} pictures beside its class folders, so it is "
-            "neither a folder of class folders nor one without labels; move them, or use "
-            "--ignore-labels or --label-pattern"
-        )
-    return labels
-
-
-def _labels_by_pattern(names: Iterable[str], pattern: str) -> dict[str, str]:
-    """Image id -> label, of the ids that match."""
-    try:
-        regex = re.compile(pattern)
-    except re.error as error:
-        raise UsageError(
-            f"--label-pattern {pattern!r} is not a regular expression: {error}"
-        ) from error
-    if not regex.groups:
-        raise UsageError(
-            f"--label-pattern {pattern!r} has no group; put parentheses around the label, "
-            "for example '_([0-9]+)[.]'"
-        )
-    group = "label" if "label" in regex.groupindex else 1
-    matches = ((name, regex.search(name)) for name in names)
-    return {name: match[group] for name, match in matches if match and match[group]}
-
-
-def _left_out(total: int, taken: int, pattern: str, data: Path) -> tuple[str, ...]:
-    if not taken:
-        raise ImageError(
-            f"none of the {total} pictures in {data} matches --label-pattern {pattern!r}, which is "
-            "searched in their paths below that folder"
-        )
-    if taken == total:
-        return ()
-    return (f"{total - taken} of {total} pictures do not match --label-pattern and were left out",)
-
-
-__all__ = ["EXTENSIONS", "Item", "Listing", "list_folder"]
+__all__ = [
+    "EXTENSIONS",
+    "Item",
+    "Listing",
+    "check_readable",
+    "find_in_folder",
+    "has_pictures",
+    "hidden",
+    "is_picture",
+    "labels_by_folder",
+    "list_folder",
+    "natural",
+    "part_folder",
+]

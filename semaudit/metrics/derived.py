@@ -10,6 +10,7 @@ ACCURACY = declare(
     (0, 1),
     "Whether the clean top-1 class is the label: 1 or 0.",
     column="correct",
+    needs_classes=True,
 )
 ONSET = declare(
     "onset",
@@ -17,4 +18,5 @@ ONSET = declare(
     (0, 1),
     "Smallest strength at which the image flips; NaN where the ladder never flips it.",
     comparable=False,
+    needs_classes=True,
 )

@@ -14,17 +14,17 @@ INF = float("inf")
 
 @rung_metric(bounds=(0, 1))
 def shift(rung: Rung) -> Tensor:
-    """Semantic shift: Jensen-Shannon divergence of the softmax outputs, bits."""
-    return divergence.jensen_shannon(rung.clean.log_probabilities, rung.current.log_probabilities)
+    """Semantic shift: Jensen-Shannon divergence of the outputs, bits; of embeddings, by cosine."""
+    return rung.clean.shift_to(rung.current)
 
 
-@rung_metric(bounds=(0, 1), name="flip_rate")
+@rung_metric(bounds=(0, 1), name="flip_rate", needs_classes=True)
 def flip(rung: Rung) -> Tensor:
-    """Whether the top-1 class differs from the clean one: 1 or 0."""
-    return (rung.clean.top_class != rung.current.top_class).to(rung.clean.logits.dtype)
+    """Whether the top-1 class, or the set of labels, differs from the clean one: 1 or 0."""
+    return rung.clean.flipped(rung.current.decision)
 
 
-@rung_metric(bounds=(0, 18))
+@rung_metric(bounds=(0, 18), needs_classes=True)
 def top5_distance(rung: Rung) -> Tensor:
     """Top-5 distance of ImageNet-P: how far the clean top five moved in the ranking.
 
@@ -32,6 +32,8 @@ def top5_distance(rung: Rung) -> Tensor:
     that ranked i (Hendrycks and Dietterich 2019, the published definition's cumulative form). At
     most 18: four of the top five fall out of it, and the fifth becomes the first.
     """
+    if rung.clean.activation == "none":
+        return rung.clean.not_applicable
     best = rung.clean.ranking
     logits = rung.current.logits
     scores = logits.gather(1, best)
@@ -48,7 +50,7 @@ def top5_distance(rung: Rung) -> Tensor:
 def feature_distance(rung: Rung) -> Tensor:
     """Cosine distance of the penultimate features; NaN where the model shows none."""
     if rung.clean.features is None or rung.current.features is None:
-        return torch.full_like(rung.clean.logits[:, 0], float("nan"))
+        return rung.clean.not_applicable
     return divergence.cosine_distance(rung.clean.features, rung.current.features)
 
 
@@ -58,16 +60,20 @@ def logit_distance(rung: Rung) -> Tensor:
     return divergence.logit_distance(rung.clean.logits, rung.current.logits)
 
 
-@image_metric(bounds=(0, 1))
+@image_metric(bounds=(0, 1), needs_classes=True)
 def confidence(view: View) -> Tensor:
-    """Softmax probability of the clean top-1 class."""
+    """Probability of the clean top-1 class or label."""
+    if view.activation == "none":
+        return view.not_applicable
     return view.log_probabilities.amax(-1).exp()
 
 
-@image_metric(bounds=(0, INF))
+@image_metric(bounds=(0, INF), needs_classes=True)
 def entropy(view: View) -> Tensor:
-    """Entropy of the clean softmax output, bits."""
-    return divergence.entropy(view.log_probabilities)
+    """Entropy of the clean output, bits; of labels, the sum of theirs."""
+    if view.activation == "none":
+        return view.not_applicable
+    return divergence.entropy(view.distributions).sum(-1)
 
 
 @image_metric(bounds=(0, INF))

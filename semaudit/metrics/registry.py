@@ -33,11 +33,12 @@ def declare(
     *,
     column: str = "",
     comparable: bool = True,
+    needs_classes: bool = False,
 ) -> Metric:
     """Register a metric whose numbers come from elsewhere (the onset search, the labels)."""
     if name in _METRICS:
         raise ValueError(f"metric {name!r} is registered twice")
-    metric = Metric(name, column or name, level, bounds, comparable, description)
+    metric = Metric(name, column or name, level, bounds, comparable, description, needs_classes)
     _METRICS[name] = metric
     return metric
 
@@ -47,13 +48,20 @@ def _first_line(function: Callable[..., Tensor]) -> str:
 
 
 def rung_metric(
-    bounds: Bounds, *, name: str = ""
+    bounds: Bounds, *, name: str = "", needs_classes: bool = False
 ) -> Callable[[Callable[[Rung], Tensor]], Callable[[Rung], Tensor]]:
     """Register a function of one rung, (n,): its column is the function's name."""
 
     def register(function: Callable[[Rung], Tensor]) -> Callable[[Rung], Tensor]:
         column = function.__name__
-        declare(name or column, "rung", bounds, _first_line(function), column=column)
+        declare(
+            name or column,
+            "rung",
+            bounds,
+            _first_line(function),
+            column=column,
+            needs_classes=needs_classes,
+        )
         _RUNG_FUNCTIONS[column] = function
         return function
 
@@ -71,11 +79,14 @@ def path_metric(bounds: Bounds) -> Callable[[Callable[[Path], Tensor]], Callable
     return register
 
 
-def image_metric(bounds: Bounds) -> Callable[[Callable[[View], Tensor]], Callable[[View], Tensor]]:
+def image_metric(
+    bounds: Bounds, *, needs_classes: bool = False
+) -> Callable[[Callable[[View], Tensor]], Callable[[View], Tensor]]:
     """Register a function of the clean view, (n,)."""
 
     def register(function: Callable[[View], Tensor]) -> Callable[[View], Tensor]:
-        declare(function.__name__, "image", bounds, _first_line(function))
+        description = _first_line(function)
+        declare(function.__name__, "image", bounds, description, needs_classes=needs_classes)
         _IMAGE_FUNCTIONS[function.__name__] = function
         return function
 

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from semaudit import divergence
+from semaudit.metric import Activation
 from semaudit.metrics.ssim import Reference, reference
 
 
@@ -22,23 +25,80 @@ class View:
 
     Attributes:
         images: (n, c, h, w) in [0, 1].
-        logits: (n, classes), in the precise dtype.
+        logits: (n, classes), in the precise dtype; of a model without classes, the embeddings.
         features: (n, d) or None where the model shows none.
+        activation: what the logits mean. Softmax: one class of them holds. Sigmoid: each is a
+            label that holds or not. None: they are an embedding.
     """
 
     images: Tensor
     logits: Tensor
     features: Tensor | None
+    activation: Activation = "softmax"
 
     @cached_property
     def log_probabilities(self) -> Tensor:
-        """Natural log of the softmax output, (n, classes)."""
+        """Natural log of the probability of each class or label, (n, classes)."""
+        return F.logsigmoid(self.logits) if self.activation == "sigmoid" else self._log_softmax
+
+    @cached_property
+    def _log_softmax(self) -> Tensor:
         return self.logits.log_softmax(-1)
 
     @cached_property
+    def distributions(self) -> Tensor:
+        """Natural logs of g independent distributions of k outcomes, (n, g, k).
+
+        Softmax: one of all classes. Sigmoid: one a label, of yes and no.
+        """
+        if self.activation == "sigmoid":
+            return torch.stack([self.log_probabilities, F.logsigmoid(-self.logits)], -1)
+        return self._log_softmax[:, None]
+
+    @cached_property
+    def directions(self) -> Tensor:
+        """The embeddings at length 1, (n, d)."""
+        return divergence.unit(self.logits)
+
+    def shift_to(self, other: View) -> Tensor:
+        """Semantic shift between two outputs, (n,) in [0, 1]; its square root is a metric.
+
+        The Jensen-Shannon divergence in bits, its mean over labels; of embeddings (1 - cos) / 2,
+        a quarter of the squared chord between them on the unit sphere.
+        """
+        if self.activation == "none":
+            return (self.directions - other.directions).square().sum(-1).div(4).clamp(0, 1)
+        return divergence.jensen_shannon(self.distributions, other.distributions).mean(-1)
+
+    @cached_property
     def top_class(self) -> Tensor:
-        """Index of the largest logit, (n,); the lowest index where several are equal."""
-        return self.logits.argmax(-1)
+        """Index of the largest logit, (n,); the lowest index where several are equal.
+
+        Zero throughout for embeddings, which name no class.
+        """
+        top = self.logits.argmax(-1)
+        return torch.zeros_like(top) if self.activation == "none" else top
+
+    @cached_property
+    def decision(self) -> Tensor:
+        """What the output decides for: (n, 1) the top class, or (n, labels) which labels hold."""
+        return self.logits > 0 if self.activation == "sigmoid" else self.top_class[:, None]
+
+    def flipped(self, decision: Tensor) -> Tensor:
+        """(n,) 1 where another decision differs from this view's, else 0; NaN for embeddings."""
+        if self.activation == "none":
+            return self.not_applicable
+        return (self.decision != decision).any(-1).to(self.logits.dtype)
+
+    @cached_property
+    def not_applicable(self) -> Tensor:
+        """(n,) NaN: what a metric returns that this kind of output does not have."""
+        return torch.full_like(self.logits[:, 0], float("nan"))
+
+    def rows(self, index: Tensor) -> View:
+        """The view of some of the images, by a tensor of their indices."""
+        features = None if self.features is None else self.features[index]
+        return View(self.images[index], self.logits[index], features, self.activation)
 
     @cached_property
     def ranking(self) -> Tensor:

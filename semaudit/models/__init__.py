@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from torch import nn
 
 from semaudit.errors import UsageError
-from semaudit.models.checkpoint import SUFFIXES, load_checkpoint, require_file
+from semaudit.metric import Activation
+from semaudit.models.assembly import assemble
 from semaudit.models.classifier import Classifier, Outputs, Placement
-from semaudit.models.live import load_live
 from semaudit.models.names import ClassNames
+from semaudit.models.outputs import Scale
 from semaudit.models.preprocessing import Preprocessing, PreprocessingOverrides
-from semaudit.models.timm_models import HUB_PREFIXES, load_timm
+from semaudit.models.reading import Opening, Reading
+from semaudit.models.recognition import BEST
+from semaudit.models.sources import fitting_architectures, open_source
 from semaudit.models.weights import weights_sha256
 
 __all__ = [
+    "BEST",
     "ClassNames",
     "Classifier",
     "Outputs",
     "Placement",
     "Preprocessing",
     "PreprocessingOverrides",
+    "architectures",
     "load",
     "weights_sha256",
 ]
@@ -35,62 +41,70 @@ def load(
     num_classes: int | None = None,
     in_chans: int | None = None,
     overrides: PreprocessingOverrides | None = None,
+    activation: Activation | None = None,
+    output: Scale | None = None,
+    pretrained: bool = True,
+    model_kwargs: Mapping[str, object] = MappingProxyType({}),
+    use_ema: bool = False,
+    unsafe_load: bool = False,
 ) -> Classifier:
-    """Open a model for audit: a timm name, a checkpoint file, or a live module.
+    """Open a model for audit, whatever it comes as.
 
     The result is on the CPU (a live module's copy stays on its device), in eval mode and without
-    weight gradients. Nothing is run yet: `Classifier.check` does that, after `Classifier.place`.
+    weight gradients. A module that timm did not build is run once, on four small reference
+    pictures, to learn what it puts out.
 
     Args:
-        model: a timm name such as ``"resnet50.a1_in1k"``; a path to a checkpoint; a module, which
-            is copied and left as it is; or a Classifier, which is returned as it is.
-        arch: the timm architecture of a checkpoint.
+        model: a name of timm's (``"resnet50.a1_in1k"``, ``"hf-hub:ORG/NAME"``,
+            ``"local-dir:FOLDER"``) or torchvision's (``"torchvision:resnet50"``); a file: a
+            checkpoint, TorchScript, torch.export or ONNX; a factory, ``"package.module:function"``
+            or ``"file.py:function"``; a module, which is copied and left as it is; or a Classifier,
+            which is returned as it is.
+        arch: the architecture of a checkpoint; recognised by its tensors when None.
         num_classes: the width of the logits; found in the weights when None.
         in_chans: the channels of the pictures; found in the weights when None.
         overrides: preprocessing that replaces the model's own.
+        activation: what the logits mean: ``"softmax"``, ``"sigmoid"`` for labels that each hold
+            or not, ``"none"`` for an embedding. Softmax when None and there are classes.
+        output: whether the module puts out logits or probabilities; looked at when None.
+        pretrained: whether a name stands for its pretrained weights, or for random ones.
+        model_kwargs: passed on to whatever builds the module.
+        use_ema: take a checkpoint's averaged weights.
+        unsafe_load: open a file even where that runs code from it.
 
     Raises:
         ModelError: the model cannot be opened or its weights cannot be used.
         UsageError: the arguments do not go together.
     """
     if isinstance(model, Classifier):
-        if any(value is not None for value in (arch, num_classes, in_chans, overrides)):
+        given = (arch, num_classes, in_chans, overrides, activation, output)
+        if any(value is not None for value in given):
             raise UsageError("a Classifier is complete: pass overrides where it is first loaded")
         return model
-    overrides = overrides or PreprocessingOverrides()
-    is_file = isinstance(model, Path) or (isinstance(model, str) and _names_a_file(model))
-    if is_file:
-        require_file(Path(str(model)))
-    if arch is None and is_file:
-        raise UsageError(
-            f"{model} is a checkpoint, which holds weights but no architecture; name the timm "
-            "architecture with --arch, for example --arch resnet50"
-        )
-    if arch is not None and not is_file:
-        raise UsageError(f"--arch {arch} goes with a checkpoint file, and {_short(model)} is none")
-    if isinstance(model, nn.Module):
-        return load_live(model, num_classes=num_classes, in_chans=in_chans, overrides=overrides)
-    if arch is not None:
-        return load_checkpoint(
-            Path(model),
-            arch=arch,
-            num_classes=num_classes,
-            in_chans=in_chans,
-            overrides=overrides,
-        )
-    return load_timm(str(model), num_classes=num_classes, in_chans=in_chans, overrides=overrides)
-
-
-def _names_a_file(model: str) -> bool:
-    if model.startswith(HUB_PREFIXES):
-        return False
-    separators = {"/", os.sep}
-    return (
-        Path(model).is_file()
-        or model.endswith(SUFFIXES)
-        or any(separator in model for separator in separators)
+    reading = Reading(
+        num_classes=num_classes,
+        in_chans=in_chans,
+        activation=activation,
+        output=output,
+        overrides=overrides or PreprocessingOverrides(),
     )
+    opening = Opening(
+        arch=arch,
+        pretrained=pretrained,
+        model_kwargs=model_kwargs,
+        use_ema=use_ema,
+        unsafe=unsafe_load,
+    )
+    return assemble(open_source(model, opening, reading), reading)
 
 
-def _short(model: object) -> str:
-    return model if isinstance(model, str) else f"a {type(model).__name__}"
+def architectures(
+    model: str | Path, *, use_ema: bool = False, unsafe_load: bool = False
+) -> list[str]:
+    """List the architectures that a checkpoint's tensors fit; `load` takes each as ``arch``.
+
+    Raises:
+        ModelError: the file cannot be read as tensors, or no architecture fits them.
+        UsageError: it is no checkpoint.
+    """
+    return fitting_architectures(model, Opening(use_ema=use_ema, unsafe=unsafe_load))

@@ -1,169 +1,210 @@
-"""Weights from a file, into an architecture of timm's. No file's code is ever run."""
+"""Weights from a file, into the architecture that they are of. No file's code is ever run."""
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import pickle
-import re
-import warnings
-import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from semaudit.errors import ModelError
-from semaudit.models.classifier import Classifier, Provenance
-from semaudit.models.keys import Implied, StateDict, implied_sizes, match, unwrap
-from semaudit.models.preprocessing import PreprocessingOverrides, input_channels, timm_config
-from semaudit.models.timm_models import assemble, build, classes_of, default_channels, require_known
+from semaudit.models.architectures import Recognised
+from semaudit.models.factory import is_factory, open_factory
+from semaudit.models.files.contents import Contents, read
+from semaudit.models.files.wrappers import StateDict
+from semaudit.models.keys import Implied, implied_sizes, match
+from semaudit.models.opened import Opened, Provenance
+from semaudit.models.preprocessing import input_channels, timm_config
+from semaudit.models.reading import Opening, Reading
+from semaudit.models.recognition import ASKED, BEST, Choice, fitting, single
+from semaudit.models.timm_models import (
+    build,
+    classes_of,
+    default_channels,
+    opened_timm,
+    require_known,
+)
+from semaudit.models.torchvision_models import PREFIX as TORCHVISION
+from semaudit.models.torchvision_models import build_torchvision, torchvision_stated
+from semaudit.models.weights import file_sha256
 
-SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pth.tar", ".safetensors")
-SAVE_TENSORS = "save a state dict instead: torch.save(model.state_dict(), PATH)"
 
+def open_checkpoint(path: Path, opening: Opening, reading: Reading) -> Opened:
+    """Open a checkpoint as the architecture that is asked for, stated inside, or recognised.
 
-def load_checkpoint(
-    path: Path,
-    *,
-    arch: str,
-    num_classes: int | None,
-    in_chans: int | None,
-    overrides: PreprocessingOverrides,
-) -> Classifier:
-    """Open a checkpoint of the timm architecture ``arch``.
-
-    The class count and the input channels come from the tensors unless they are given.
+    Class count, channels, image and patch size come from the tensors unless they are given.
 
     Raises:
-        ModelError: the file cannot be read as tensors, or they do not fit the architecture.
+        ModelError: the file cannot be read as tensors, or no architecture fits them.
+        UsageError: several fit, and none is named.
     """
-    require_known(arch)
-    content = read_checkpoint(path)
+    if opening.arch is not None and not _is_foreign(opening.arch):
+        require_known(opening.arch)
+    contents = read(path, use_ema=opening.use_ema, unsafe=opening.unsafe)
+    if contents.module is not None:
+        return _whole(contents, contents.module)
+    if opening.arch is not None and is_factory(opening.arch):
+        return _into_factory(contents, opening)
+    choice = single(contents, fitting(contents, opening.arch))
+    module, channels = _build(contents, choice, opening, reading)
+    how = _fill(contents, choice, module)
+    provenance: Provenance = {
+        **_provenance(contents),
+        "arch": choice.arch,
+        "arch_from": choice.how,
+        "keys": how,
+    }
+    name = path.name
+    if choice.arch.startswith(TORCHVISION):
+        opened = Opened(
+            module, name, provenance, torchvision_stated(choice.arch), in_chans=channels
+        )
+    else:
+        opened = opened_timm(module, name, provenance, in_chans=channels)
+    return _told(opened, contents, choice)
+
+
+def architectures(path: Path, opening: Opening) -> list[str]:
+    """List the architectures that a checkpoint's tensors fit, as `Opening.arch` names them.
+
+    Raises:
+        ModelError: the file cannot be read as tensors, or no architecture fits them.
+    """
+    contents = read(path, use_ema=opening.use_ema, unsafe=opening.unsafe)
+    return [choice.arch for choice in fitting(contents, None)]
+
+
+def _is_foreign(arch: str) -> bool:
+    """Whether another than timm builds it."""
+    return arch == BEST or arch.startswith(TORCHVISION) or is_factory(arch)
+
+
+def _provenance(contents: Contents) -> Provenance:
+    return {
+        "source": "checkpoint",
+        "file": str(contents.file),
+        "file_kind": contents.kind.value,
+        "file_sha256": file_sha256(contents.file),
+        "unwrapped": list(contents.path),
+    }
+
+
+def _whole(contents: Contents, module: nn.Module) -> Opened:
+    """A pickled module, loaded with its code."""
+    kind = f"{type(module).__module__}.{type(module).__qualname__}"
+    return Opened(
+        module=module,
+        name=contents.file.name,
+        provenance={**_provenance(contents), "source": "pickled module", "arch": kind},
+        stated={**(timm_config(module) or {}), **contents.metadata.preprocessing},
+        labels=contents.metadata.labels,
+        notes=(*contents.notes, "--unsafe-load ran what the file holds"),
+        unit_range=True,
+    )
+
+
+def _into_factory(contents: Contents, opening: Opening) -> Opened:
+    """Weights into a module that the user's own code builds."""
+    arch = str(opening.arch)
+    opened = open_factory(arch, model_kwargs=opening.model_kwargs)
+    how = _load(contents, arch, contents.state, opened.module)
+    return replace(
+        opened,
+        name=contents.file.name,
+        provenance={**opened.provenance, **_provenance(contents), "keys": how},
+        stated={**opened.stated, **contents.metadata.preprocessing},
+        labels=contents.metadata.labels or opened.labels,
+        notes=(*contents.notes, *opened.notes),
+    )
+
+
+def _build(
+    contents: Contents, choice: Choice, opening: Opening, reading: Reading
+) -> tuple[nn.Module, int]:
+    """Build the architecture at the sizes that its tensors have; also its input channels."""
+    asked = input_channels(reading.in_chans, reading.overrides)
+    sizes, arch = choice.sizes, choice.arch
+    if arch.startswith(TORCHVISION):
+        classes = reading.num_classes or (sizes and sizes.num_classes) or None
+        return build_torchvision(arch, classes), 3
+    arguments = {**contents.metadata.model_args, **_sizes(sizes, reading), **opening.model_kwargs}
+
+    def built(classes: int | None, channels: int | None) -> nn.Module:
+        return build(
+            arch,
+            num_classes=classes,
+            in_chans=channels,
+            overrides=reading.overrides,
+            model_kwargs=arguments,
+        )
+
+    if sizes is not None:
+        channels = asked or sizes.in_chans
+        classes = sizes.num_classes if reading.num_classes is None else reading.num_classes
+        return built(classes, channels), channels
+    module = built(reading.num_classes, asked)
+    have = (classes_of(module), asked or default_channels(module))
+    implied = _implied(choice.state, module, have[1])
+    want = (
+        reading.num_classes or implied.num_classes or have[0],
+        asked or implied.in_chans or have[1],
+    )
+    return (module if want == have else built(*want)), want[1]
+
+
+def _sizes(sizes: Recognised | None, reading: Reading) -> Mapping[str, object]:
+    """timm's arguments for sizes other than the architecture's own."""
+    if sizes is None:
+        return {}
+    img_size = None if reading.overrides.spatial_size else sizes.img_size
+    named = {"img_size": img_size, "patch_size": sizes.patch_size, **sizes.options}
+    return {key: value for key, value in named.items() if value is not None}
+
+
+def _fill(contents: Contents, choice: Choice, module: nn.Module) -> str:
+    """Load the weights; returns how their names were matched."""
+    renames = choice.sizes.renames if choice.sizes else {}
+    if not renames:
+        return _load(contents, choice.arch, contents.state, module)
+    state = {renames.get(name, name): tensor for name, tensor in choice.state.items()}
+    how = _load(contents, choice.arch, state, module)
+    renamed = ", ".join(f"{given} as {own}" for given, own in renames.items())
+    return f"{how}, {renamed}"
+
+
+def _load(contents: Contents, arch: str, state: StateDict, module: nn.Module) -> str:
     try:
-        unwrapped = unwrap(content)
-        _refuse_inflated(path, unwrapped.state)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
-    asked = input_channels(in_chans, overrides)
-    module = build(arch, num_classes=num_classes, in_chans=asked, overrides=overrides)
-    built = (classes_of(module), asked or default_channels(module))
-    implied = _implied(unwrapped.state, module, built[1])
-    classes = num_classes or implied.num_classes or built[0]
-    channels = asked or implied.in_chans or built[1]
-    if (classes, channels) != built:
-        module = build(arch, num_classes=classes, in_chans=channels, overrides=overrides)
-    try:
-        matched = match(unwrapped.state, module.state_dict())
+        matched = match(state, module.state_dict())
     except ModelError as error:
         raise ModelError(
-            f"{path} does not fit {arch}: {error}. Check --arch, --num-classes, --in-chans and, "
-            "for a model of fixed size, --img-size"
+            f"{contents.file} does not fit {arch}: {error}. Check --arch, --num-classes, "
+            "--in-chans and, for a model of fixed size, --img-size"
         ) from error
     # Not strict: `match` lets nothing but batch counters be missing.
     module.load_state_dict(matched.state, strict=False)
-    provenance: Provenance = {
-        "source": "checkpoint",
-        "arch": arch,
-        "file": str(path),
-        "file_sha256": file_sha256(path),
-        "keys": matched.how,
-        "unwrapped": list(unwrapped.path),
-    }
-    return assemble(module, path.name, provenance, in_chans=channels, overrides=overrides)
+    return matched.how
 
 
-def _refuse_inflated(path: Path, state: StateDict) -> None:
-    """Refuse tensors that claim more numbers than the file holds: copying one could fill memory."""
-    for name, tensor in state.items():
-        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-            raise ModelError(
-                f"{path}: tensor {name!r} of shape {tuple(tensor.shape)} claims more numbers than "
-                "the file holds; save it contiguous"
-            )
-
-
-def require_file(path: Path) -> None:
-    """Refuse a path that is not a file.
-
-    Raises:
-        ModelError: no such file, or a folder.
-    """
-    if path.is_dir():
-        raise ModelError(f"{path} is a folder; pass the checkpoint file in it")
-    if not path.is_file():
-        raise ModelError(
-            f"{path}: no such file. A model of the Hugging Face hub is named hf-hub:OWNER/NAME"
-        )
-
-
-def read_checkpoint(path: Path) -> object:
-    """Read a file of tensors, refusing every object that would need code to be run.
-
-    Raises:
-        ModelError: the file is missing, empty, damaged, no checkpoint, or holds code.
-    """
-    require_file(path)
-    if path.stat().st_size == 0:
-        raise ModelError(f"{path} is empty; was it cut short while it was saved or copied?")
-    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-
-
-def file_sha256(path: Path) -> str:
-    """Hash a file, a megabyte at a time. Returns 64 hex digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _read_safetensors(path: Path) -> object:
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path} is no safetensors file, or is damaged: {error}") from error
-
-
-def _read_torch(path: Path) -> object:
-    with path.open("rb") as file:
-        start = file.read(2)
-    is_zip = zipfile.is_zipfile(path)
-    # Looked at first: torch answers other files in ways that depend on how they begin.
-    if not (is_zip or start == b"PK" or start[:1] == b"\x80"):
-        raise ModelError(f"{path} is not a PyTorch checkpoint; {SAVE_TENSORS}")
-    if is_zip and _is_torchscript(path):
-        raise ModelError(f"{path} is a TorchScript archive, which holds code; {SAVE_TENSORS}")
-    try:
-        # Namespace, a plain bag of values, is what timm's training script saves its flags in.
-        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a foreign pickle protocol, which then fails
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
-    except pickle.UnpicklingError as error:
-        if refused := re.search(r"GLOBAL (\S+)", str(error)):
-            raise ModelError(
-                f"{path} holds code ({refused[1]}), not only tensors, and semaudit does not run "
-                f"it. In the program that made it, {SAVE_TENSORS}"
-            ) from error
-        raise _damaged(path, error) from error
-    except Exception as error:  # damaged bytes make the reader raise nearly anything
-        raise _damaged(path, error) from error
-
-
-def _is_torchscript(path: Path) -> bool:
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
-
-
-def _damaged(path: Path, error: Exception) -> ModelError:
-    # Around its reason torch advises to load the file in the unsafe way: leave that out.
-    said = re.search(r"WeightsUnpickler error:\s*(.+)", str(error))
-    reason = said[1] if said else str(error).partition("\n")[0] or type(error).__name__
-    return ModelError(
-        f"{path} cannot be read as tensors ({reason}); it is damaged, cut short, or not made by "
-        f"torch.save. Fetch it again, or {SAVE_TENSORS}"
+def _told(opened: Opened, contents: Contents, choice: Choice) -> Opened:
+    """Add what the file says of itself, and how the architecture was come by."""
+    metadata, stated = contents.metadata, dict(opened.stated)
+    if choice.sizes is not None and choice.sizes.img_size is not None:
+        side = choice.sizes.img_size
+        height, width = side if isinstance(side, tuple) else (side, side)
+        stated["input_size"] = (opened.in_chans, height, width)
+    notes = [*contents.notes, *choice.notes]
+    if choice.how != ASKED:
+        notes.insert(0, f"architecture {choice.arch}: {choice.how}")
+    if not metadata.preprocessing.keys() >= {"mean", "std"}:
+        tag = stated.get("tag")
+        whose = f"{choice.arch}.{tag}" if tag and "." not in choice.arch else choice.arch
+        notes.append(f"the file states no preprocessing: that of {whose} is taken")
+    return replace(
+        opened,
+        stated={**stated, **metadata.preprocessing},
+        labels=metadata.labels or opened.labels,
+        notes=(*notes, *opened.notes),
     )
 
 

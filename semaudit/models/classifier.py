@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from semaudit.errors import ModelError, out_of_memory
+from semaudit.metric import Activation
 from semaudit.models.names import ClassNames
+from semaudit.models.opened import Provenance
+from semaudit.models.outputs import OutputForm
 from semaudit.models.preprocessing import Preprocessing
-from semaudit.models.tap import Tapped
+from semaudit.models.tap import Tapped, classifying_layer
 from semaudit.models.weights import frozen
-
-Provenance = dict[str, str | list[str] | None]
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Outputs:
     """What a classifier puts out for n pictures.
 
     Attributes:
-        logits: (n, classes), float32, or float64 when the module is float64.
+        logits: (n, classes), float32, or float64 when the module is float64; of a model without
+            classes, the embeddings.
         features: (n, d), the input of the last classifying layer, in the same dtype; None when
             there is no such layer to be found.
     """
@@ -56,6 +58,11 @@ class Classifier:
         num_classes: the width of the logits.
         name: what to call the model in a report.
         provenance: where the weights came from, fit for JSON.
+        activation: what the logits mean: one class of several, labels, or an embedding.
+        form: where the logits are in what the module puts out.
+        notes: what a reader of the results should know of the model, a sentence each.
+        differentiable: whether input gradients can be had.
+        trained: the preprocessing that the model itself states, or None when unknown.
         placement: where and how it runs; see `place`.
     """
 
@@ -65,6 +72,11 @@ class Classifier:
     num_classes: int
     name: str
     provenance: Provenance
+    activation: Activation = "softmax"
+    form: OutputForm | None = None
+    notes: tuple[str, ...] = ()
+    differentiable: bool = True
+    trained: Preprocessing | None = None
     placement: Placement = field(default_factory=Placement)
 
     def place(
@@ -113,13 +125,15 @@ class Classifier:
             enabled=placement.amp_dtype is not None,
         ):
             output, features = self._run(images)
-        expected = (len(images), self.num_classes)
-        if not isinstance(output, Tensor) or tuple(output.shape) != expected:
+        form = self.form or OutputForm(self.num_classes)
+        logits = form.logits(output, self.activation)
+        if logits is None or len(logits) != len(images):
             raise ModelError(
-                f"{self.name} puts out {_described(output)} where logits of shape {expected} "
-                "are needed; wrap the model so that forward returns only its logits"
+                f"{self.name} puts out {_described(output)} where logits of shape "
+                f"{(len(images), form.width)} are needed; wrap the model so that forward returns "
+                "only its logits"
             )
-        return Outputs(_upcast(output), None if features is None else _upcast(features))
+        return Outputs(_upcast(logits), None if features is None else _upcast(features))
 
     def _run(self, images: Tensor) -> tuple[object, Tensor | None]:
         try:
@@ -143,14 +157,8 @@ class Classifier:
             ModelError: the module fails on them, or puts out anything but finite logits.
         """
         size = self.preprocessing.input_size
-        if self.num_classes < 2:
-            raise ModelError(
-                f"{self.name} puts out one logit, which names no class; wrap the model so that it "
-                "puts out two: torch.cat([torch.zeros_like(z), z], 1)"
-            )
         try:
-            noise = torch.rand(size, generator=torch.Generator().manual_seed(0))
-            images = torch.stack([torch.full(size, 0.5), noise]).to(self.placement.device)
+            images = references(size)[:2].to(self.placement.device)
             with torch.inference_mode():
                 logits = self(images).logits
         except (RuntimeError, MemoryError) as error:
@@ -164,6 +172,14 @@ class Classifier:
             )
         return logits
 
+    @property
+    def _head(self) -> nn.Module | None:
+        """The layer whose input are the features; an embedding is one itself."""
+        if self.activation == "none":
+            return None
+        width = self.num_classes if self.form is None else self.form.width
+        return classifying_layer(self.module, width)
+
     @cached_property
     def _forward(self) -> Callable[[Tensor], tuple[object, Tensor | None]]:
         """Built on first use, so that a classifier that is only moved compiles nothing."""
@@ -172,12 +188,18 @@ class Classifier:
         with torch.inference_mode(False):
             tapped = Tapped(
                 self.module,
-                self.num_classes,
+                self._head,
                 self.preprocessing,
                 self.placement.device,
                 channels_last=self.placement.channels_last,
             )
         return torch.compile(tapped) if self.placement.compile else tapped
+
+
+def references(size: tuple[int, int, int]) -> Tensor:
+    """A grey, a random, a black and a white picture, (4, *size) in [0, 1]."""
+    noise = torch.rand(size, generator=torch.Generator().manual_seed(0))
+    return torch.stack([torch.full(size, 0.5), noise, torch.zeros(size), torch.ones(size)])
 
 
 def _upcast(tensor: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Finds the state dict in what a checkpoint holds, and fits its keys to a module's.
+"""Fits the keys of a checkpoint's state dict to a module's.
 
 Pure functions on mappings of names to tensors. When the names differ, tensors are matched by
 order and shape, which holds for two implementations of one architecture that declare their
@@ -7,34 +7,18 @@ layers in the same order; everything that could make that a guess is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from semaudit.errors import ModelError
+from semaudit.models.files.prefixes import PREFIXES, stages
+from semaudit.models.files.wrappers import SHOWN, WRAPPERS, StateDict, Unwrapped, unwrap
 
-StateDict = Mapping[str, Tensor]
-
-# Averaged weights come last: the plain ones are what the file is usually known for.
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "state_dict_ema", "model_ema")
-PREFIXES = ("module.", "_orig_mod.", "model.")
 # Leaf names that mean the same in every implementation, so that order must not mix them up.
 ROLES = frozenset({"weight", "bias", "running_mean", "running_var"})
 COUNTER = "num_batches_tracked"
-SHOWN = 3
-
-
-DEEPEST = 8
-"""How many wrappers may lie in one another."""
-
-
-@dataclass(frozen=True)
-class Unwrapped:
-    """A state dict, and the keys that led to it."""
-
-    state: StateDict
-    path: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -51,31 +35,6 @@ class Implied:
 
     num_classes: int | None
     in_chans: int | None
-
-
-def unwrap(content: object) -> Unwrapped:
-    """Find the state dict in a checkpoint's content, however deep `WRAPPERS` nest it.
-
-    Raises:
-        ModelError: there is none; names the top-level keys.
-    """
-    inner, path = content, list[str]()
-    while isinstance(inner, Mapping) and len(path) < DEEPEST:  # one may hold itself
-        key = next((key for key in WRAPPERS if isinstance(inner.get(key), Mapping)), None)
-        if key is None:
-            break
-        inner = inner[key]
-        path.append(key)
-    if isinstance(inner, Mapping) and inner and all(map(_is_entry, inner.items())):
-        return Unwrapped(dict(inner), tuple(path))
-    if isinstance(content, Mapping):
-        found = f"its top-level keys: {_first(list(map(str, content)), 8) or 'none'}"
-    else:
-        found = f"it holds a {type(content).__name__}"
-    raise ModelError(
-        f"no state dict inside; {found}. Save one with torch.save(model.state_dict(), PATH), "
-        f"bare or under one of the keys {', '.join(WRAPPERS)}"
-    )
 
 
 def match(state: StateDict, target: StateDict) -> Match:
@@ -105,13 +64,9 @@ def match(state: StateDict, target: StateDict) -> Match:
 
 
 def prefix_candidates(state: StateDict) -> Iterator[tuple[StateDict, str]]:
-    """Yield the state dict as it is, then with one more wrapping prefix off each time."""
-    yield state, "exact"
-    stripped = ""
-    while prefix := next((p for p in PREFIXES if all(k.startswith(p) for k in state)), None):
-        stripped += prefix
-        state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
-        yield state, f"prefix '{stripped}' stripped"
+    """Yield the state dict as it is, then with one more layer of wrapping off each time."""
+    for stage in stages(state):
+        yield stage.state, stage.how
 
 
 def implied_sizes(
@@ -147,10 +102,6 @@ def _named(state: StateDict, layers: Sequence[str]) -> list[Tensor]:
         if found := [candidate[f"{n}.weight"] for n in layers if f"{n}.weight" in candidate]:
             return found
     return []
-
-
-def _is_entry(item: tuple[object, object]) -> bool:
-    return isinstance(item[0], str) and isinstance(item[1], Tensor)
 
 
 def _without_counters(state: StateDict) -> StateDict:
@@ -196,3 +147,17 @@ def _misfit(given: StateDict, wanted: StateDict, misshapen: list[str]) -> str:
 
 def _first(keys: Sequence[str], count: int = SHOWN) -> str:
     return ", ".join(keys[:count]) + (", ..." if len(keys) > count else "")
+
+
+__all__ = [
+    "PREFIXES",
+    "WRAPPERS",
+    "Implied",
+    "Match",
+    "StateDict",
+    "Unwrapped",
+    "implied_sizes",
+    "match",
+    "prefix_candidates",
+    "unwrap",
+]

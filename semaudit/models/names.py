@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from timm.data import ImageNetInfo, infer_imagenet_subset
-from torch import nn
+
+_WORDNET = re.compile(r"n[0-9]{8}")
 
 
 @dataclass(frozen=True)
@@ -23,22 +26,45 @@ class ClassNames:
     wordnet_ids: tuple[str, ...] = ()
 
 
-def class_names(num_classes: int, module: nn.Module) -> ClassNames:
-    """Name the classes: the model's own labels, else ImageNet's by count, else ``class 0``, ..."""
+def class_names(num_classes: int, labels: Sequence[str] | None = None) -> ClassNames:
+    """Name the classes: the model's own labels, else ImageNet's by count, else ``class 0``, ...
+
+    Labels are its own only when there is one for each class.
+    """
     return (
-        _own_labels(num_classes, getattr(module, "pretrained_cfg", None))
+        _own_labels(num_classes, labels)
         or _imagenet(num_classes)
         or _from_descriptions([f"class {index}" for index in range(num_classes)])
     )
 
 
-def _own_labels(num_classes: int, config: object) -> ClassNames | None:
-    """Labels that came with fine-tuned weights from the hub, when there is one for each class."""
-    labels = config.get("label_names") if isinstance(config, dict) else None
-    if not isinstance(labels, (list, tuple)) or len(labels) != num_classes:
+def embedding_name() -> ClassNames:
+    """The one name that stands for an output without classes."""
+    return ClassNames(("embedding",), (("embedding",),))
+
+
+def _own_labels(num_classes: int, labels: Sequence[str] | None) -> ClassNames | None:
+    if labels is None or len(labels) != num_classes:
         return None
-    names = tuple(str(label) for label in labels)
-    return ClassNames(names, tuple((name,) for name in names))
+    if all(_WORDNET.fullmatch(label) for label in labels):
+        return _by_wordnet_ids(labels)
+    names = tuple(labels)
+    # "tench, Tinca tinca" is one name with two synonyms in it.
+    synonyms = tuple(
+        tuple(dict.fromkeys([name, *(part.strip() for part in name.split(",") if part.strip())]))
+        for name in names
+    )
+    return ClassNames(names, synonyms)
+
+
+def _by_wordnet_ids(labels: Sequence[str]) -> ClassNames:
+    """Labels that are synsets: those of ImageNet have names."""
+    info = ImageNetInfo()
+    known = set(info.label_names())
+    described = [
+        info.label_name_to_description(label) if label in known else label for label in labels
+    ]
+    return _from_descriptions(described, tuple(labels))
 
 
 def _imagenet(num_classes: int) -> ClassNames | None:

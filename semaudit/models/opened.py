@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from semaudit.models.outputs import OutputForm
+
 Provenance = dict[str, str | list[str] | None]
 """Where weights came from and how they were recognised, fit for JSON."""
 
@@ -24,9 +26,15 @@ class Opened:
             what it does not state is absent.
         labels: the names of the classes that came along, in the order of the outputs, or None.
         num_classes: the width of the output, where it is known without running the module.
+        in_chans: the channels of the pictures, where known.
         notes: what a reader of the results should know, a sentence each.
         differentiable: whether input gradients can be had.
         batch: the one batch size that the module takes, or None for any.
+        form: where the logits are in the output, where the source guarantees it; else the module
+            is run and looked at.
+        embeds: whether the output is an embedding, with no classes.
+        unit_range: whether a module that states no mean and std takes pictures in [0, 1] as they
+            are; else ImageNet's are taken.
     """
 
     module: nn.Module
@@ -35,6 +43,10 @@ class Opened:
     stated: Mapping[str, object] = field(default_factory=dict)
     labels: tuple[str, ...] | None = None
     num_classes: int | None = None
+    in_chans: int | None = None
     notes: tuple[str, ...] = ()
     differentiable: bool = True
     batch: int | None = None
+    form: OutputForm | None = None
+    embeds: bool = False
+    unit_range: bool = False

@@ -86,13 +86,37 @@ def input_channels(in_chans: int | None, overrides: PreprocessingOverrides) -> i
     return declared if in_chans is None else in_chans
 
 
-def preprocessing_of(
-    module: nn.Module, overrides: PreprocessingOverrides, *, channels: int
-) -> Preprocessing:
-    """Resolve timm's own settings of ``module`` under the overrides.
+@dataclass(frozen=True)
+class Resolved:
+    """Preprocessing, and how it was come by.
 
-    A module that timm knows nothing about is taken to eat pictures in [0, 1] as they are:
-    224 x 224, mean 0, std 1.
+    Attributes:
+        preprocessing: what pictures go through.
+        trained: what the model itself states, when it states mean and std; None when it is not
+            known how the model was trained.
+        notes: which defaults were taken.
+    """
+
+    preprocessing: Preprocessing
+    trained: Preprocessing | None
+    notes: tuple[str, ...]
+
+
+def preprocessing_of(
+    stated: Mapping[str, object],
+    overrides: PreprocessingOverrides,
+    *,
+    channels: int,
+    unit: bool,
+) -> Resolved:
+    """Resolve what a model states of its preprocessing under the overrides.
+
+    Args:
+        stated: timm's keys; what is not stated is absent or None.
+        overrides: settings that replace the stated ones.
+        channels: of the pictures.
+        unit: whether a model that states no mean and std takes pictures in [0, 1] as they are;
+            else ImageNet's are taken, averaged for another number of channels than 3.
 
     Raises:
         UsageError: mean or std has neither one value nor one a channel.
@@ -102,9 +126,19 @@ def preprocessing_of(
             raise UsageError(
                 f"{key} has {len(values)} values for {channels} channels; give 1 or {channels}"
             )
+    known = {key: value for key, value in stated.items() if value is not None}
+    defaults: Mapping[str, object] = {"mean": (0.0,), "std": (1.0,)} if unit else {}
+    preprocessing = _resolve({**defaults, **known}, overrides, channels)
+    own = _resolve(known, PreprocessingOverrides(), channels) if "mean" in known else None
+    return Resolved(preprocessing, own, _defaults_taken(known, overrides, preprocessing))
+
+
+def _resolve(
+    stated: Mapping[str, object], overrides: PreprocessingOverrides, channels: int
+) -> Preprocessing:
+    # timm takes a configuration that is empty for none at all.
     settings = resolve_data_config(
-        {**asdict(overrides), "in_chans": channels},
-        pretrained_cfg=timm_config(module) or {"mean": (0.0,), "std": (1.0,)},
+        {**asdict(overrides), "in_chans": channels}, pretrained_cfg={"": None, **stated}
     )
     return Preprocessing(
         input_size=(channels, *settings["input_size"][1:]),
@@ -114,6 +148,42 @@ def preprocessing_of(
         crop_mode=settings["crop_mode"],
         interpolation=settings["interpolation"],
     )
+
+
+def _defaults_taken(
+    known: Mapping[str, object], overrides: PreprocessingOverrides, taken: Preprocessing
+) -> tuple[str, ...]:
+    given = {key for key, value in asdict(overrides).items() if value is not None} | known.keys()
+    if "img_size" in given:
+        given.add("input_size")
+    guessed = [
+        f"{_FLAGS[key]} {_shown(getattr(taken, key))}"
+        for key in ("input_size", "mean", "std")
+        if key not in given
+    ]
+    if not guessed:
+        return ()
+    taken_so = ", ".join(guessed)
+    return (f"the model does not state all of its preprocessing; taken by default: {taken_so}",)
+
+
+_FLAGS = {"input_size": "--input-size", "mean": "--mean", "std": "--std"}
+
+
+def _shown(values: tuple[float, ...]) -> str:
+    return ",".join(f"{value:g}" for value in values)
+
+
+def labels_of(config: Mapping[str, object]) -> tuple[str, ...] | None:
+    """The names of the classes that came with fine-tuned weights from the hub."""
+    labels = config.get("label_names")
+    return tuple(map(str, labels)) if isinstance(labels, (list, tuple)) else None
+
+
+def stated_channels(stated: Mapping[str, object]) -> int | None:
+    """The channels that a stated input size starts with."""
+    size = stated.get("input_size")
+    return int(size[0]) if isinstance(size, (tuple, list)) and len(size) == 3 else None
 
 
 def timm_config(module: nn.Module) -> Mapping[str, object] | None:

@@ -21,6 +21,16 @@ def classifying_layer(module: nn.Module, num_classes: int) -> nn.Module | None:
     return wide[-1] if wide else None
 
 
+def first_channels(module: nn.Module) -> int:
+    """What the module states, else what its first convolution takes, else 3."""
+    stated = getattr(module, "in_chans", None)
+    if isinstance(stated, int):
+        return stated
+    convolutions = (layer for layer in module.modules() if isinstance(layer, nn.Conv2d))
+    first = next(convolutions, None)
+    return 3 if first is None else first.in_channels
+
+
 def _width(layer: nn.Module) -> int | None:
     if isinstance(layer, nn.Linear):
         return layer.out_features
@@ -42,7 +52,7 @@ class Tapped(nn.Module):
     def __init__(
         self,
         module: nn.Module,
-        num_classes: int,
+        head: nn.Module | None,
         preprocessing: Preprocessing,
         device: torch.device,
         *,
@@ -50,7 +60,7 @@ class Tapped(nn.Module):
     ) -> None:
         super().__init__()
         self.module = module
-        self.head = classifying_layer(module, num_classes)
+        self.head = head
         self.channels_last = channels_last
         self.dtype = _weights_dtype(module)
         # Half-precision weights still get their pictures normalised in float32.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import timm
@@ -11,55 +14,94 @@ from huggingface_hub import constants, get_session
 from torch import nn
 
 from semaudit.errors import ModelError, UsageError, did_you_mean
-from semaudit.models.classifier import Classifier, Provenance
-from semaudit.models.names import class_names
+from semaudit.models.opened import Opened, Provenance
+from semaudit.models.outputs import OutputForm
 from semaudit.models.preprocessing import (
     PreprocessingOverrides,
     input_channels,
-    preprocessing_of,
+    labels_of,
     timm_config,
 )
-from semaudit.models.weights import frozen, require_finite_weights, weights_sha256
 
-HUB_PREFIXES = ("hf-hub:", "hf_hub:")
+LOCAL_PREFIX = "local-dir:"
+HUB_PREFIXES = ("hf-hub:", "hf_hub:", LOCAL_PREFIX)
 HUB_PATIENCE = 3.0  # seconds
 
 
-def load_timm(
+def open_timm(
     name: str,
     *,
     num_classes: int | None,
     in_chans: int | None,
     overrides: PreprocessingOverrides,
-) -> Classifier:
+    pretrained: bool = True,
+    model_kwargs: Mapping[str, object] = MappingProxyType({}),
+) -> Opened:
     """Open a timm model, such as ``resnet50.a1_in1k``, with its pretrained weights.
 
     Raises:
         ModelError: timm knows no such name or tag, or the weights cannot be had.
         UsageError: ``num_classes`` is not what the weights were trained for.
     """
-    if not name.startswith(HUB_PREFIXES):
+    if name.startswith(LOCAL_PREFIX):
+        _require_folder(name)
+    elif not name.startswith(HUB_PREFIXES):
         require_known(name)
-        _require_pretrained(name)
-    with _offline_when_unreachable():
+        if pretrained:
+            _require_pretrained(name)
+    with _offline_when_unreachable(wanted=pretrained and not name.startswith(LOCAL_PREFIX)):
         try:
-            module = build(name, pretrained=True, in_chans=in_chans, overrides=overrides)
+            module = build(
+                name,
+                pretrained=pretrained,
+                num_classes=None if pretrained else num_classes,
+                in_chans=in_chans,
+                overrides=overrides,
+                model_kwargs=model_kwargs,
+            )
         except ModelError:
             raise
         except Exception as error:  # which one depends on the hub's HTTP library and its version
-            raise ModelError(
-                f"the pretrained weights of {name!r} cannot be fetched "
-                f"({type(error).__name__}: {_first_line(error)}). Without a network, pass a "
-                "checkpoint file with --arch, or point HF_HOME at a cache that holds the weights "
-                "and set HF_HUB_OFFLINE=1"
-            ) from error
+            raise _unfetched(name, error) from error
     if num_classes not in (None, classes_of(module)):
         raise UsageError(
             f"{name} was trained for {classes_of(module)} classes; with --num-classes "
             f"{num_classes} its head would be untrained. Leave the flag out, or pass a checkpoint"
         )
-    provenance: Provenance = {"source": "timm", "arch": name}
-    return assemble(module, name, provenance, in_chans=in_chans, overrides=overrides)
+    opened = opened_timm(
+        module,
+        name,
+        {"source": "timm", "arch": name},
+        in_chans=input_channels(in_chans, overrides),
+    )
+    return opened if pretrained else replace(opened, notes=(*opened.notes, UNTRAINED))
+
+
+UNTRAINED = "the weights are random (--no-pretrained): the figures say nothing of a trained model"
+
+
+def _unfetched(name: str, error: Exception) -> ModelError:
+    said = f"({type(error).__name__}: {_first_line(error)})"
+    if name.startswith(LOCAL_PREFIX):
+        return ModelError(
+            f"{name.removeprefix(LOCAL_PREFIX)} cannot be opened as a folder of timm's {said}; it "
+            "needs a config.json and model.safetensors or pytorch_model.bin"
+        )
+    return ModelError(
+        f"the pretrained weights of {name!r} cannot be fetched {said}. Without a network, pass a "
+        "checkpoint file, or local-dir:FOLDER with timm's config.json and weights; or point "
+        "HF_HOME at a cache that holds the weights and set HF_HUB_OFFLINE=1; or try the "
+        "architecture alone, untrained, with --no-pretrained"
+    )
+
+
+def _require_folder(name: str) -> None:
+    folder = Path(name.removeprefix(LOCAL_PREFIX))
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder} holds no config.json, so timm cannot tell what is in it; pass a folder that "
+            "timm.models.push_to_hf_hub or save_for_hf wrote, or the checkpoint file itself"
+        )
 
 
 def build(
@@ -69,6 +111,7 @@ def build(
     num_classes: int | None = None,
     in_chans: int | None = None,
     overrides: PreprocessingOverrides,
+    model_kwargs: Mapping[str, object] = MappingProxyType({}),
 ) -> nn.Module:
     """Construct a timm model; a size that it must know at construction is handed over.
 
@@ -80,7 +123,9 @@ def build(
     wanted: dict[str, object] = {"num_classes": num_classes, "in_chans": channels, "img_size": None}
     if not arch.startswith(HUB_PREFIXES) and _needs_size(arch):
         wanted["img_size"] = overrides.spatial_size
-    arguments = {key: value for key, value in wanted.items() if value is not None}
+    arguments = {
+        key: value for key, value in {**wanted, **model_kwargs}.items() if value is not None
+    }
     try:
         module: nn.Module = timm.create_model(arch, pretrained=pretrained, **arguments)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:
@@ -89,32 +134,32 @@ def build(
     return module
 
 
-def assemble(
-    module: nn.Module,
-    name: str,
-    provenance: Provenance,
-    *,
-    in_chans: int | None,
-    overrides: PreprocessingOverrides,
-) -> Classifier:
-    """Make a classifier of a timm model that nobody else holds, built with ``in_chans``.
-
-    Raises:
-        ModelError: the model has no classes, or weights that are not finite.
-    """
-    num_classes = classes_of(module)
-    if not num_classes:
-        raise ModelError(f"{name} has no classifying layer, only features; audit a classifier")
-    require_finite_weights(module, name)
-    channels = input_channels(in_chans, overrides) or default_channels(module)
-    return Classifier(
-        module=frozen(module),
-        preprocessing=preprocessing_of(module, overrides, channels=channels),
-        class_names=class_names(num_classes, module),
-        num_classes=num_classes,
+def opened_timm(
+    module: nn.Module, name: str, provenance: Provenance, *, in_chans: int | None
+) -> Opened:
+    """Describe a timm model that nobody else holds, built with ``in_chans``."""
+    config = dict(timm_config(module) or {})
+    classes = classes_of(module)
+    return Opened(
+        module=module,
         name=name,
-        provenance={**provenance, "weights_sha256": weights_sha256(module)},
+        provenance=provenance,
+        stated={**config, "input_size": _input_size(module, config)},
+        labels=labels_of(config),
+        num_classes=classes or None,
+        in_chans=in_chans or default_channels(module),
+        form=OutputForm(classes) if classes else None,
+        embeds=not classes,
     )
+
+
+def _input_size(module: nn.Module, config: Mapping[str, object]) -> object:
+    """The size a model was built for, where it knows; timm states that of the architecture."""
+    built = getattr(getattr(module, "patch_embed", None), "img_size", None)
+    stated = config.get("input_size")
+    if isinstance(built, tuple) and len(built) == 2 and isinstance(stated, (tuple, list)):
+        return (stated[0], *built)
+    return stated
 
 
 def classes_of(module: nn.Module) -> int:
@@ -166,13 +211,13 @@ def _config(name: str) -> Any:
 
 
 @contextmanager
-def _offline_when_unreachable() -> Iterator[None]:
+def _offline_when_unreachable(*, wanted: bool) -> Iterator[None]:
     """Let the hub answer from its cache alone when one quick question gets no answer.
 
     Left to itself huggingface_hub retries for most of a minute before it looks at the cache.
     """
     before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or not _hub_answers()
+    constants.HF_HUB_OFFLINE = before or (wanted and not _hub_answers())
     try:
         yield
     finally:

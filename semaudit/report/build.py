@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semaudit import __version__, findings, summary
+from semaudit.degeneracy import degenerate as named_degenerate
 from semaudit.images import ImageSource
 from semaudit.metric import Metric
+from semaudit.metrics import METRICS
 from semaudit.models import Classifier, weights_sha256
 from semaudit.probes import Probe
-from semaudit.report.document import Data, Measured, Model, Probed, Report
+from semaudit.report.document import Comparison, Data, Measured, Model, Probed, Report, Unread
 from semaudit.store import Samples
 
 
@@ -30,6 +32,10 @@ def build(
     seed: int,
     metrics: Sequence[Metric],
     notes: Sequence[str],
+    unreadable: Sequence[Unread],
+    unreadable_count: int,
+    warnings: Sequence[str],
+    preprocessing: Comparison | None,
 ) -> Report:
     """Gather the document, with no verdicts yet.
 
@@ -40,46 +46,60 @@ def build(
         source: what it was audited on.
         source_name: what to call that.
         fingerprint: of the pictures, hexadecimal.
-        output_sum: (classes,) sum of the clean softmax outputs.
-        reference: (2, classes) softmax outputs for a grey and a random picture.
+        output_sum: (g, k) sum of the clean outputs, see `semaudit.measure.as_point`.
+        reference: (2, g, k) outputs for a grey and a random picture.
         names: of the classes.
         seed: of the draws.
         metrics: all that gates may speak of.
         notes: what a reader should know of the battery.
+        unreadable: the first of the pictures that could not be read.
+        unreadable_count: how many there are.
+        warnings: signs of wrong labels or preprocessing.
+        preprocessing: how much the resize matters, if that was asked for.
     """
-    by_name = {metric.name: metric for metric in metrics}
-    degenerate = summary.degenerate(samples, output_sum, reference, source.labelled)
+    activation = classifier.activation
+    degenerate = named_degenerate(
+        samples, output_sum, reference, activation=activation, labelled=source.labelled
+    )
     floor = summary.noise_floor(samples)
-    shift = summary.single(samples, by_name["shift"]) if samples.layout.families else None
+    shift = summary.single(samples, METRICS["shift"]) if samples.layout.families else None
     return Report(
         semaudit=__version__,
         model=Model(
             name=classifier.name,
             num_classes=classifier.num_classes,
+            activation=activation,
             input_size=classifier.preprocessing.input_size,
             weights_sha256=str(
                 classifier.provenance.get("weights_sha256") or weights_sha256(classifier.module)
             ),
+            notes=list(classifier.notes),
         ),
         data=Data(
             source=source_name,
-            pictures=len(source),
+            pictures=len(samples.image_ids()),
             labelled=source.labelled,
             fingerprint=fingerprint,
+            unreadable=list(unreadable),
+            unreadable_count=unreadable_count,
             notes=[*source.notes, *notes],
         ),
         seed=seed,
         score=None if degenerate else summary.score(samples),
         degenerate=degenerate,
-        warnings=[] if shift is None else summary.warnings(samples, shift, floor),
+        warnings=[
+            *warnings,
+            *([] if shift is None else summary.warnings(samples, shift, floor)),
+        ],
         clean=summary.clean(samples, source.labelled, metrics),
         noise_floor=floor,
         battery=[_probed(probe) for probe in battery],
         metrics=[Measured.of(metric) for metric in metrics],
         estimates=summary.estimates(samples, metrics),
         curves=summary.curves(samples),
+        preprocessing=preprocessing,
         class_flips=findings.class_flips(samples, names),
-        worst=findings.worst_pictures(samples, names, by_name["shift"], by_name["flip_rate"]),
+        worst=findings.worst_pictures(samples, names, METRICS["shift"], METRICS["flip_rate"]),
         verdicts=[],
     )
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from enum import Enum
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from semaudit.errors import AuditError
 from semaudit.layout import Layout, Track
-from semaudit.metric import Level, Metric
+from semaudit.metric import Activation, Level, Metric
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -56,7 +53,7 @@ class Curve(Part):
     family: str
     strengths: list[float]
     shift: list[Interval]
-    flip_rate: list[Interval]
+    flip_rate: list[Interval] | None
     ssim: list[float]
     input_rms: list[float]
 
@@ -79,9 +76,9 @@ class WorstPicture(Part):
     label: int | None
     clean_class: int
     clean_name: str
-    confidence: float
+    confidence: float | None
     shift: float
-    flip_rate: float
+    flip_rate: float | None
     probe: str
     strength: float
     cell_shift: float
@@ -131,6 +128,7 @@ class Measured(Part):
     lower: float | None
     upper: float | None
     comparable: bool
+    needs_classes: bool
     description: str
 
     @classmethod
@@ -144,6 +142,7 @@ class Measured(Part):
             lower=lower,
             upper=upper,
             comparable=metric.comparable,
+            needs_classes=metric.needs_classes,
             description=metric.description,
         )
 
@@ -153,7 +152,13 @@ class Measured(Part):
         lower = -math.inf if self.lower is None else self.lower
         upper = math.inf if self.upper is None else self.upper
         return Metric(
-            self.name, self.column, self.level, (lower, upper), self.comparable, self.description
+            self.name,
+            self.column,
+            self.level,
+            (lower, upper),
+            self.comparable,
+            self.description,
+            self.needs_classes,
         )
 
 
@@ -162,8 +167,38 @@ class Model(Part):
 
     name: str
     num_classes: int
+    activation: Activation
     input_size: tuple[int, int, int]
     weights_sha256: str
+    notes: list[str]
+
+
+class Unread(Part):
+    """A picture that could not be read and was left out."""
+
+    image: str
+    reason: str
+
+
+class Compared(Part):
+    """What another resize does to the clean pictures, against the model's own."""
+
+    name: str
+    shift: Interval
+    flip_rate: Interval
+    pixel_difference: float
+    accuracy: float | None
+    worst: str
+
+
+class Comparison(Part):
+    """The clean pictures under several resizes; ``reading`` says what follows."""
+
+    pictures: int
+    own: str
+    accuracy: float | None
+    compared: list[Compared]
+    reading: str
 
 
 class Data(Part):
@@ -173,6 +208,8 @@ class Data(Part):
     pictures: int
     labelled: bool
     fingerprint: str
+    unreadable: list[Unread]
+    unreadable_count: int
     notes: list[str]
 
 
@@ -180,8 +217,8 @@ class Clean(Part):
     """What stands beside every shift: how the model does on the clean pictures."""
 
     accuracy: Interval | None
-    confidence: Interval
-    entropy: Interval
+    confidence: Interval | None
+    entropy: Interval | None
     logit_norm: Interval
     distinct_classes: int
 
@@ -204,6 +241,7 @@ class Report(Part):
     estimates: list[Estimate]
     curves: list[Curve]
     class_flips: list[ClassFlip]
+    preprocessing: Comparison | None
     worst: list[WorstPicture]
     verdicts: list[Verdict]
 
@@ -227,38 +265,3 @@ class Report(Part):
             if (each.metric, each.scope, each.name, each.statistic) == wanted:
                 return each
         return None
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of report.json; `report.schema.json`, beside this file, is a copy of it."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Report.model_json_schema(mode="serialization"),
-    }
-
-
-def read_report(path: Path) -> Report:
-    """Read a report.json back.
-
-    Raises:
-        AuditError: it is missing, damaged or of another version.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise AuditError(f"{path} cannot be read: {reason}; is {path.parent} an audit?") from error
-    try:
-        version = json.loads(text)["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise AuditError(f"{path} is not a semaudit report; scan again") from error
-    if version != SCHEMA_VERSION:
-        raise AuditError(
-            f"{path} has schema version {version}, this semaudit reads {SCHEMA_VERSION}"
-        )
-    try:
-        return Report.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise AuditError(f"{path} is damaged at {where}: {first['msg']}; scan again") from error

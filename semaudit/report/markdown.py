@@ -20,7 +20,7 @@ def to_markdown(report: Report) -> str:
     if report.verdicts:
         parts.append(verdicts_to_markdown(report.verdicts))
     parts.append("\n".join(f"- {name}: {_escape(value)}" for name, value in text.headline(report)))
-    parts += [f"> {_escape(note)}" for note in report.data.notes]
+    parts += [f"> {_escape(note)}" for note in text.notes(report)]
     for title, headers, rows in (
         ("Probes, worst first", text.PROBE_HEADERS, text.probe_rows(report)),
         ("Families", text.FAMILY_HEADERS, text.family_rows(report)),

@@ -23,7 +23,7 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     _print_facts(report, console)
     for warning in report.warnings:
         console.print(Text(f"warning: {warning}", style="bold red"))
-    for note in report.data.notes:
+    for note in text.notes(report):
         console.print(_plain(f"note: {note}", "yellow"))
     console.print()
     rows = text.probe_rows(report)

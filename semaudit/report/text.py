@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from semaudit.layout import NOISE_FLOOR_FAMILY
 from semaudit.report.document import Interval, Outcome, Report, Scope, Verdict
 
+SHOWN = 3
+"""How many unreadable pictures a note names."""
+
 _BARS = "▁▂▃▄▅▆▇█"
 # Control characters, line breaks and those that turn the direction of writing around.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
@@ -59,14 +62,32 @@ def headline(report: Report) -> list[tuple[str, str]]:
     if clean.accuracy is not None:
         accuracy = clean.accuracy
         facts.append(("clean accuracy", f"{percent(accuracy.value)} {percent_interval(accuracy)}"))
-    facts += [
-        ("clean confidence", f"{number(clean.confidence.value)} {interval(clean.confidence)}"),
-        ("output entropy", f"{number(clean.entropy.value)} bits {interval(clean.entropy)}"),
-        ("mean logit norm", f"{number(clean.logit_norm.value)} {interval(clean.logit_norm)}"),
-    ]
+    norm = "mean norm" if report.model.activation == "none" else "mean logit norm"
+    for name, each, unit in (
+        ("clean confidence", clean.confidence, ""),
+        ("output entropy", clean.entropy, "bits "),
+        (norm, clean.logit_norm, ""),
+    ):
+        if each is not None:
+            facts.append((name, f"{number(each.value)} {unit}{interval(each)}"))
     if report.noise_floor is not None:
         facts.append(("noise floor", f"{number(report.noise_floor.value)} bits of shift"))
     return facts
+
+
+def notes(report: Report) -> list[str]:
+    """What a reader should know of the model, of pictures left out, and of the pictures."""
+    return [*report.model.notes, *_unread(report), *report.data.notes]
+
+
+def _unread(report: Report) -> list[str]:
+    count = report.data.unreadable_count
+    if not count:
+        return []
+    named = "; ".join(f"{each.image} ({each.reason})" for each in report.data.unreadable[:SHOWN])
+    more = f"; and {count - SHOWN} more, see report.json" if count > SHOWN else ""
+    total = count + report.data.pictures
+    return [f"{count} of {total:,} pictures could not be read and were left out: {named}{more}"]
 
 
 def _score(report: Report) -> str:
@@ -97,12 +118,12 @@ def probe_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
             report.estimate(metric, "probe", curve.probe)
             for metric in ("flip_rate", "shift", "jump")
         )
-        if flips is None or shift is None or jump is None:
+        if shift is None or jump is None:
             continue
         cells = (
             curve.probe,
             curve.family,
-            f"{percent(flips.value)} {percent_interval(flips)}",
+            _flips(flips),
             number(shift.value),
             # In sqrt(JSD), the metric: gentle probes would be flat lines beside harsh ones.
             sparkline([math.sqrt(point.value) for point in curve.shift], math.sqrt(top)),
@@ -110,6 +131,11 @@ def probe_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
         )
         rows.append((shift.value, cells))
     return [cells for _, cells in sorted(rows, key=lambda row: -row[0])]
+
+
+def _flips(flips: Interval | None) -> str:
+    """Embeddings name no class that could flip."""
+    return "-" if flips is None else f"{percent(flips.value)} {percent_interval(flips)}"
 
 
 PROBE_HEADERS = ("probe", "family", "flips", "shift", "curve", "jump")
@@ -125,11 +151,11 @@ def family_rows(report: Report) -> list[tuple[str, str, str, str]]:
     for scope, name in scopes:
         found = [report.estimate(metric, scope, name) for metric in ("flip_rate", "shift", "jump")]
         flips, shift, jump = found
-        if flips is None or shift is None or jump is None:
+        if shift is None or jump is None:
             continue
         cells = (
             name,
-            f"{percent(flips.value)} {percent_interval(flips)}",
+            _flips(flips),
             f"{number(shift.value)} {interval(shift)}",
             f"{number(jump.value)} {interval(jump)}",
         )

@@ -11,7 +11,7 @@ import pytest
 from shared import ARCH, Run
 
 import semaudit
-from semaudit.report.document import read_report
+from semaudit.report.file import read_report
 
 GATES = ["score>=20", "logit_distance.p95<=1e-9", "flip_rate[photometric@1]<=0.2", "shift.max<=0.9"]
 

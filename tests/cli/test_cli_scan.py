@@ -14,7 +14,8 @@ import torch
 from shared import ARCH, Run
 
 from semaudit.cli import scan as command
-from semaudit.report.document import Report, read_report
+from semaudit.report.document import Report
+from semaudit.report.file import read_report
 from semaudit.settings import Settings
 
 Tiny = tuple[str, ...]

@@ -98,14 +98,23 @@ def test_unlabelled_pictures_carry_minus_one(tmp_path: Path, paint: Paint, prepr
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_unreadable_picture_is_one_clean_error(
+def test_unreadable_pictures_are_left_out_and_named(
     tmp_path: Path, paint: Paint, preprocessing, workers: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for index in range(3):
-        paint(tmp_path / f"{index}.png")
-    (tmp_path / "3.jpg").write_text("this is text")
-    with pytest.raises(ImageError, match=r"^cannot read .*3\.jpg: not a picture.*; replace or"):
-        list(opened(tmp_path, preprocessing).batches(1, workers))
+    for index in (0, 2, 6):
+        paint(tmp_path / f"{index}.png", seed=index)
+    readable = add_digests([b.digest for b in opened(tmp_path, preprocessing).batches(8)])
+    for index in (1, 3, 4, 5):
+        (tmp_path / f"{index}.jpg").write_text("this is text")
+    got = list(opened(tmp_path, preprocessing).batches(2, workers))
+    assert [batch.image_ids for batch in got] == [("0.png",), ("2.png",), (), ("6.png",)]
+    assert [len(batch.unreadable) for batch in got] == [1, 1, 2, 0]
+    assert [tuple(batch.images.shape) for batch in got[1:3]] == [(1, 3, 16, 16), (0, 0, 0, 0)]
+    assert got[2].labels.tolist() == []
+    assert add_digests([batch.digest for batch in got]) == readable
+    names = [each.where for batch in got for each in batch.unreadable]
+    assert [Path(name).name for name in names] == ["1.jpg", "3.jpg", "4.jpg", "5.jpg"]
+    assert all(each.reason.startswith("not a picture") for each in got[2].unreadable)
     assert not children()
     assert capfd.readouterr() == ("", "")
 
@@ -114,8 +123,8 @@ def test_a_vanished_picture(tmp_path: Path, paint: Paint, preprocessing) -> None
     path = paint(tmp_path / "a.png")
     source = opened(tmp_path, preprocessing)
     path.unlink()
-    with pytest.raises(ImageError, match=r"a\.png: No such file"):
-        list(source.batches(1))
+    (batch,) = source.batches(1)
+    assert batch.unreadable[0].reason == "No such file or directory"
 
 
 def test_an_early_stop_leaves_no_workers(photos: Path, preprocessing: Preprocessing) -> None:

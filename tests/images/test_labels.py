@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 from timm.data import ImageNetInfo
-from torch.nn import Identity
 
 from semaudit.errors import ImageError
 from semaudit.images.labels import map_labels
@@ -29,12 +28,12 @@ def test_labels_map_by_id_index_or_name(
     mapped = map_labels(found, animals, 4)
     assert mapped.indices == expected
     assert mapped.class_names is None
-    assert mapped.note is None
+    assert mapped.notes == ()
 
 
 def test_every_imagenet_id_maps_to_its_own_output() -> None:
     ids = ImageNetInfo().label_names()
-    mapped = map_labels(ids, names_of(1000, Identity()), 1000)
+    mapped = map_labels(ids, names_of(1000), 1000)
     assert [mapped.indices[name] for name in ids] == list(range(1000))
 
 
@@ -64,8 +63,8 @@ def test_a_model_without_names_takes_sorted_order() -> None:
     mapped = map_labels(["dog", "cat", "eel"], nameless(3), 3)
     assert mapped.indices == {"cat": 0, "dog": 1, "eel": 2}
     assert mapped.class_names == ("cat", "dog", "eel")
-    assert mapped.note is not None
-    assert "ImageFolder" in mapped.note
+    (note,) = mapped.notes
+    assert "ImageFolder" in note
 
 
 def test_sorted_order_needs_one_label_for_each_output(animals: ClassNames) -> None:

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from semaudit.errors import UsageError
+from semaudit.images.listing import Item
+from semaudit.images.origins import FileOrigin
 from semaudit.images.sampling import take
-from semaudit.images.source import Item
+
+
+def item(number: int, label: int | None) -> Item:
+    return Item(f"{number}.png", FileOrigin("", f"{number}.png"), label)
+
 
 labelled = st.lists(st.integers(0, 4), min_size=1, max_size=40).map(
-    lambda labels: [Item(f"{i}.png", Path(f"{i}.png"), label) for i, label in enumerate(labels)]
+    lambda labels: [item(i, label) for i, label in enumerate(labels)]
 )
 counts = st.integers(1, 45)
 seeds = st.integers(0, 2**32)
@@ -45,14 +50,14 @@ def test_a_larger_choice_contains_the_smaller(items, count, seed) -> None:
 
 
 def test_unlabelled_items_and_another_seed() -> None:
-    items = [Item(f"{i}.png", Path(f"{i}.png"), None) for i in range(100)]
+    items = [item(i, None) for i in range(100)]
     assert len(take(items, 10, 0)) == 10
     assert take(items, 10, 0) == take(items, 10, 0)
     assert take(items, 10, 0) != take(items, 10, 1)
 
 
 def test_all_and_none() -> None:
-    items = (Item("a", Path("a"), None),)
+    items = (item(0, None),)
     assert take(items, None, 0) == items
     assert take(items, 5, 0) == items
     with pytest.raises(UsageError, match="--num-samples is 0"):

@@ -32,7 +32,7 @@ def test_class_folders_of_any_depth(tmp_path: Path, paint: Paint, animals: Class
         ("orca/north/far/b.jpg", 3),
         ("tench/a.PNG", 0),
     ]
-    assert listing.items[0].path == tmp_path / "orca/north/far/b.jpg"
+    assert listing.items[0].origin.where == str(tmp_path / "orca/north/far/b.jpg")
     assert listing.labelled
     assert listing.notes == ()
 
@@ -55,7 +55,7 @@ def test_single_picture(tmp_path: Path, paint: Paint) -> None:
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"no pictures in .*\.jpeg \.jpg"):
+    with pytest.raises(ImageError, match=r"no pictures in .* \.jpeg .* \.png"):
         listed(tmp_path)
     with pytest.raises(ImageError, match=r"there is no folder or picture .*nowhere"):
         listed(tmp_path / "nowhere")
@@ -103,7 +103,7 @@ def test_label_pattern_on_real_pictures(photos: Path, pattern: str) -> None:
     assert len(listing.items) == 20
     assert listing.labelled
     for item in listing.items:
-        assert item.label == int(item.path.stem.split("_")[2])
+        assert item.label == int(Path(item.image_id).stem.split("_")[2])
     (note,) = listing.notes
     assert note.endswith("pictures do not match --label-pattern and were left out")
 

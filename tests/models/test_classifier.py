@@ -187,16 +187,21 @@ def test_wrong_pictures_are_refused(images):
 @pytest.mark.parametrize(
     ("output", "said"),
     [
-        (torch.zeros(2, 5, 1), r"float32 tensor of shape \(2, 5, 1\)"),
+        (torch.zeros(2, 5, 3), r"a tensor of shape \(2, 5, 3\)"),
         (torch.zeros(2, 4), r"shape \(2, 4\)"),
-        ({"logits": torch.zeros(2, 5)}, "a dict"),
-        ((torch.zeros(2, 5),), "a tuple"),
+        ({"mask": torch.zeros(2, 5, 8, 8)}, r"a dict with \['mask'\] \(2, 5, 8, 8\)"),
+        ((torch.zeros(3, 5), "words"), r"a tuple with \[0\] \(3, 5\)"),
     ],
 )
 def test_anything_but_logits_is_refused(output, said):
-    classifier = load(Puts(output), num_classes=5)
     with pytest.raises(ModelError, match=said):
-        classifier.check()
+        load(Puts(output), num_classes=5)
+
+
+def test_an_output_that_changes_its_shape_later_is_refused():
+    classifier = load(Puts(torch.zeros(2, 5)))
+    with pytest.raises(ModelError, match=r"float32 tensor of shape \(2, 5\) where .* \(3, 5\)"):
+        classifier(torch.zeros(3, 3, 224, 224))
 
 
 def test_check_passes_a_sound_model(tiny):

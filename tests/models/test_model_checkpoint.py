@@ -12,7 +12,8 @@ from torch import nn
 
 from semaudit.errors import ModelError, UsageError
 from semaudit.models import PreprocessingOverrides, load, weights_sha256
-from semaudit.models.checkpoint import file_sha256, read_checkpoint
+from semaudit.models.checkpoint import file_sha256
+from semaudit.models.files.contents import read
 
 ARCH = "test_resnet"
 
@@ -129,7 +130,7 @@ def test_hostile_pickle_does_not_run(tmp_path, protocol):
     marker, path = tmp_path / "marker", tmp_path / "m.pt"
     path.write_bytes(pickle.dumps({"state_dict": Hostile(marker)}, protocol=protocol))
     with pytest.raises(ModelError):
-        read_checkpoint(path)
+        read(path)
     assert not marker.exists()
 
 
@@ -138,7 +139,7 @@ def test_hostile_checkpoint_does_not_run(tmp_path, new):
     marker, path = tmp_path / "marker", tmp_path / "m.pt"
     torch.save({"state_dict": Hostile(marker)}, path, _use_new_zipfile_serialization=new)
     with pytest.raises(ModelError, match=r"holds code .*does not run it.*save a state dict"):
-        read_checkpoint(path)
+        read(path)
     assert not marker.exists()
     torch.load(path, weights_only=False)
     assert marker.exists()  # it would have run
@@ -148,7 +149,7 @@ def test_pickled_module_is_refused(tmp_path):
     path = tmp_path / "m.pt"
     torch.save(nn.Linear(2, 2), path)
     with pytest.raises(ModelError, match=r"holds code \(torch\.nn\.modules\.linear\.Linear\)"):
-        read_checkpoint(path)
+        read(path)
 
 
 def test_torchscript_is_refused(tmp_path):
@@ -157,7 +158,7 @@ def test_torchscript_is_refused(tmp_path):
         warnings.simplefilter("ignore")
         torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)).save(str(path))
     with pytest.raises(ModelError, match="TorchScript archive"):
-        read_checkpoint(path)
+        read(path)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.99])
@@ -168,7 +169,7 @@ def test_cut_short_file_is_refused(tiny, tmp_path, kind, share):
     save(tiny(ARCH).state_dict(), path)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(ModelError, match="damaged"):
-        read_checkpoint(path)
+        read(path)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, name, content, said):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ModelError, match=said):
-        read_checkpoint(path)
+        read(path)
 
 
 def test_no_state_dict_inside_names_file_and_keys(tmp_path):

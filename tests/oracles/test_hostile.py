@@ -114,11 +114,6 @@ def test_colour_probes_are_left_out_for_grey_models() -> None:
         scan(model, grey, select=["photometric"], fail_on=["flip_rate[saturation]<=0.1"])
 
 
-def test_a_single_logit_is_refused() -> None:
-    with pytest.raises(ModelError, match="one logit"):
-        scan(Linear(SIZE, 1, seed=1, scale=0.4))
-
-
 def test_a_live_model_that_fails_is_named() -> None:
     class Fails(Linear):
         def forward(self, images: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from shared import ARCH
 
 import semaudit
 from semaudit.errors import AuditError
-from semaudit.report.document import SCHEMA_VERSION, Report, read_report, schema
+from semaudit.report.document import SCHEMA_VERSION, Report
+from semaudit.report.file import read_report, schema
 
 SCHEMA = json.loads((resources.files("semaudit.report") / "report.schema.json").read_text("utf-8"))
 

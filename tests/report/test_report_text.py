@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from semaudit.report import text
-from semaudit.report.document import Outcome, Report, Verdict, read_report
+from semaudit.report.document import Outcome, Report, Verdict
+from semaudit.report.file import read_report
 from semaudit.report.markdown import to_markdown, verdicts_to_markdown
 from semaudit.report.terminal import print_report, print_verdicts
 

@@ -1,0 +1,252 @@
+"""The front door: whatever holds pictures becomes a source of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from semaudit.errors import ImageError, UsageError
+from semaudit.images import arrays, lists, tables, tars, timm_datasets
+from semaudit.images.batches import Batch, batches
+from semaudit.images.classmap import read_class_map
+from semaudit.images.decoding import EXTENSIONS, WHITE, Background
+from semaudit.images.listing import Found, Listing, Targets, by_pattern, listing_of, unlabelled
+from semaudit.images.photographs import find_photographs
+from semaudit.images.reading import ImageDataset
+from semaudit.images.sampling import take
+from semaudit.images.source import (
+    check_readable,
+    find_in_folder,
+    has_pictures,
+    is_picture,
+    list_folder,
+    part_folder,
+)
+from semaudit.images.streams import StreamSource, open_stream
+
+if TYPE_CHECKING:
+    from semaudit.models.names import ClassNames
+    from semaudit.models.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Pictures that are read one by one: files, members of archives, rows of arrays."""
+
+    dataset: ImageDataset
+    listing: Listing
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every picture has a label."""
+        return self.listing.labelled
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the results should know about the pictures."""
+        return self.listing.notes
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The labels' names, where the model has none of its own."""
+        return self.listing.class_names
+
+    def batches(
+        self, batch_size: int, workers: int = 0, pin_memory: bool = False
+    ) -> Iterator[Batch]:
+        """Yield the pictures in order; see `semaudit.images.batches.batches`.
+
+        Raises:
+            ImageError: a picture cannot be read, or a worker process died.
+        """
+        return batches(self.dataset, batch_size, workers, pin_memory)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    split: str | None
+    labels: bool
+    path_column: str | None
+    label_column: str | None
+    channels: int
+
+
+def open_pictures(
+    data: Path | None,
+    preprocessing: Preprocessing,
+    class_names: ClassNames,
+    num_classes: int,
+    *,
+    dataset: str | None = None,
+    split: str | None = None,
+    class_map: Path | None = None,
+    label_pattern: str | None = None,
+    ignore_labels: bool = False,
+    num_samples: int | None = None,
+    seed: int = 0,
+    path_column: str | None = None,
+    label_column: str | None = None,
+    background: Background = WHITE,
+) -> FolderSource | StreamSource:
+    """List, label and sample the pictures at ``data``; hardly one is opened yet.
+
+    Args:
+        data: a folder, a picture, a list (CSV, TSV, JSON lines, Parquet), tar archives (one, a
+            folder of them, or a pattern), arrays (``.npz``, ``.npy``, IDX), the root of a
+            ``dataset``; None for a few photographs as a smoke test.
+        preprocessing: the model's.
+        class_names: the model's.
+        num_classes: the model's.
+        dataset: a name that timm's ``create_dataset`` knows, such as ``torch/cifar10``.
+        split: the part to take: a subfolder, a value of the column ``split``, a word in the names
+            of arrays or shards, or the data set's own split.
+        class_map: a file that says which output each label stands for.
+        label_pattern: a regular expression searched in each image id; its group ``label``, or its
+            first, is the label, and pictures that do not match are left out.
+        ignore_labels: take the pictures without labels.
+        num_samples: how many to take, as evenly over the classes as can be.
+        seed: of that choice.
+        path_column: the column of a list with the paths, when it has no usual name.
+        label_column: the column of a list, or the key in the JSON of shards, with the labels.
+        background: what transparent pictures lie over.
+
+    Raises:
+        ImageError: the pictures cannot be listed or labelled.
+        UsageError: settings that are wrong, or do not suit the pictures.
+    """
+    labels = not ignore_labels and label_pattern is None
+    wanted = _Wanted(split, labels, path_column, label_column, preprocessing.input_size[0])
+    chosen_map = None if class_map is None else read_class_map(class_map, num_classes)
+    targets = Targets(class_names, num_classes, chosen_map)
+    if dataset is not None and timm_datasets.is_streamed(dataset):
+        if label_pattern is not None:
+            raise UsageError(
+                f"--label-pattern does not go with --dataset {dataset}: it has no image names"
+            )
+        return open_stream(
+            dataset, data, preprocessing, targets,
+            split=split, ignore_labels=ignore_labels, num_samples=num_samples,
+            background=background,
+        )  # fmt: skip
+    found = _find(data, dataset, wanted)
+    if label_pattern is not None:
+        found = by_pattern(found, label_pattern)
+    listing = unlabelled(found) if ignore_labels else listing_of(found, targets)
+    items = take(listing.items, num_samples, seed)
+    return FolderSource(ImageDataset(items, preprocessing, background), listing)
+
+
+def open_folder(
+    data: Path,
+    preprocessing: Preprocessing,
+    class_names: ClassNames,
+    num_classes: int,
+    *,
+    label_pattern: str | None = None,
+    ignore_labels: bool = False,
+    num_samples: int | None = None,
+    seed: int = 0,
+) -> FolderSource:
+    """List, label and sample the pictures in a folder; none is opened yet.
+
+    Raises:
+        ImageError: the pictures cannot be listed or labelled (see `list_folder`).
+        UsageError: a bad ``label_pattern`` or ``num_samples``.
+    """
+    listing = list_folder(
+        data,
+        class_names=class_names,
+        num_classes=num_classes,
+        label_pattern=label_pattern,
+        ignore_labels=ignore_labels,
+    )
+    items = take(listing.items, num_samples, seed)
+    return FolderSource(ImageDataset(items, preprocessing), listing)
+
+
+def open_photographs(preprocessing: Preprocessing, background: Background = WHITE) -> FolderSource:
+    """Open a few photographs that scikit-image ships, without labels, for a smoke test.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    listing = unlabelled(find_photographs())
+    return FolderSource(ImageDataset(listing.items, preprocessing, background), listing)
+
+
+def _find(data: Path | None, dataset: str | None, wanted: _Wanted) -> Found:
+    if dataset is not None and not timm_datasets.is_folder(dataset):
+        return timm_datasets.find_in_dataset(
+            dataset, data, wanted.split, labels=wanted.labels, channels=wanted.channels
+        )
+    if data is None:
+        if dataset is not None:
+            raise UsageError(f"--dataset {dataset!r} needs --data, a folder of pictures")
+        return find_photographs()
+    if tars.is_pattern(data):
+        return _in_tars(data, wanted)
+    check_readable(data)
+    return _in_folder(data, wanted) if data.is_dir() else _in_file(data, wanted)
+
+
+def _in_file(data: Path, wanted: _Wanted) -> Found:
+    suffix = data.suffix.lower()
+    if suffix in tables.SUFFIXES:
+        return lists.find_in_list(
+            data,
+            split=wanted.split,
+            labels=wanted.labels,
+            path_column=wanted.path_column,
+            label_column=wanted.label_column,
+        )
+    if tars.is_tar(data.name):
+        return _in_tars(data, wanted)
+    find = {".npz": arrays.find_in_npz, ".npy": arrays.find_in_npy}.get(suffix)
+    if find is None and arrays.is_idx(data.name):
+        find = arrays.find_in_idx
+    if find is not None:
+        return find(data, split=wanted.split, labels=wanted.labels, channels=wanted.channels)
+    if is_picture(data.name) and wanted.split is not None:
+        raise UsageError(f"--split {wanted.split}: {data} is a single picture")
+    if is_picture(data.name):
+        return find_in_folder(data, labels=wanted.labels)
+    others = " ".join((*tables.SUFFIXES, ".tar", *arrays.SUFFIXES))
+    raise ImageError(
+        f"{data} is not a picture: its extension is none of {' '.join(EXTENSIONS)}; nor a list, "
+        f"an archive or an array: {others}, or MNIST's idx3-ubyte"
+    )
+
+
+def _in_folder(data: Path, wanted: _Wanted) -> Found:
+    try:
+        folder, notes = part_folder(data, wanted.split)
+    except UsageError:
+        # The names of shards and of MNIST's files tell parts, too.
+        if not (tars.shards_of(data) or arrays.idx_files(data)):
+            raise
+        folder, notes = data, ()
+    if folder != data:
+        wanted = replace(wanted, split=None)
+    if not has_pictures(folder) and tars.shards_of(folder):
+        found = _in_tars(folder, wanted)
+    elif not has_pictures(folder) and arrays.idx_files(folder):
+        found = arrays.find_in_idx(
+            folder, split=wanted.split, labels=wanted.labels, channels=wanted.channels
+        )
+    else:
+        found = find_in_folder(folder, labels=wanted.labels)
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def _in_tars(data: Path, wanted: _Wanted) -> Found:
+    return tars.find_in_tars(
+        data, split=wanted.split, labels=wanted.labels, label_key=wanted.label_column
+    )
+
+
+__all__ = ["FolderSource", "open_folder", "open_photographs", "open_pictures"]

@@ -1,0 +1,95 @@
+"""Signs that something around the model is wrong: looked for before and after a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from semaudit import checks
+from semaudit.errors import UsageError
+from semaudit.images import NO_LABEL, FolderSource, ImageDataset, ImageSource
+from semaudit.images.decoding import DecodeError
+from semaudit.models import Classifier, Preprocessing
+from semaudit.opening import Data, open_data, some
+from semaudit.report.document import Compared, Comparison, Interval
+from semaudit.settings import Settings
+from semaudit.store import Samples
+
+SMALL = 8
+"""Pictures in a forward: these few are not worth running out of memory for."""
+
+
+def preprocessing_warnings(classifier: Classifier, data: Data, settings: Settings) -> list[str]:
+    """Say what speaks against the way that pictures are preprocessed, judged by a few of them."""
+    on_disk = data is None or isinstance(data, (str, Path))
+    few = some(settings, checks.PICTURES) if on_disk else settings
+
+    def reopen(other: Preprocessing) -> ImageSource:
+        return open_data(data, few, replace(classifier, preprocessing=other))
+
+    found = checks.suspect_preprocessing(
+        classifier,
+        open_data(data, few, classifier),
+        reopen if on_disk else None,
+        classifier.trained,
+        batch_size=SMALL,
+    )
+    return [each.message for each in found]
+
+
+def label_warnings(samples: Samples, classifier: Classifier, names: Sequence[str]) -> list[str]:
+    """Say what speaks against the labels of the N pictures."""
+    labels = np.nan_to_num(samples.image("label"), nan=NO_LABEL).astype(np.int64)
+    classes = samples.image("clean_class").astype(np.int64)
+    return checks.label_warnings(labels, classes, classifier.num_classes, names)
+
+
+def compare_preprocessing(classifier: Classifier, source: ImageSource) -> Comparison:
+    """Compare ways to resize on all pictures that can be read.
+
+    Raises:
+        UsageError: the model does not choose one class of several, or the pictures are in memory.
+        ImageError: there are no pictures to read.
+    """
+    if not isinstance(source, FolderSource):
+        raise UsageError(
+            "--compare-preprocessing goes with pictures on disk that are read one by one"
+        )
+    found = checks.compare_preprocessing(
+        classifier, partial(_decoded, source.dataset), batch_size=SMALL
+    )
+    return Comparison(
+        pictures=found.pictures,
+        own=found.own,
+        accuracy=found.accuracy,
+        compared=[_compared(each, found.pictures) for each in found.compared],
+        reading=found.reading,
+    )
+
+
+def _compared(each: checks.Compared, n: int) -> Compared:
+    return Compared(
+        name=each.name,
+        shift=Interval(value=each.shift, low=each.shift_low, high=each.shift_high, n=n),
+        flip_rate=Interval(
+            value=each.flip_rate, low=each.flip_rate_low, high=each.flip_rate_high, n=n
+        ),
+        pixel_difference=each.pixel_difference,
+        accuracy=each.accuracy,
+        worst=each.worst,
+    )
+
+
+def _decoded(dataset: ImageDataset) -> Iterator[tuple[str, int, Image.Image]]:
+    """The pictures before any resize; those that cannot be read are left out, as in the scan."""
+    for item in dataset.items:
+        try:
+            picture = dataset.transform.picture(item.origin.read())
+        except (DecodeError, OSError, ValueError, MemoryError):
+            continue
+        yield item.image_id, NO_LABEL if item.label is None else item.label, picture

@@ -1,0 +1,134 @@
+"""Which architecture a checkpoint is of: asked for, stated inside, or recognised by its tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import timm
+
+from semaudit.errors import ModelError, UsageError
+from semaudit.models.architectures import Recognised, differences, nearest, prefer, recognise
+from semaudit.models.files.contents import Contents
+from semaudit.models.files.prefixes import stages
+from semaudit.models.files.wrappers import StateDict
+
+ASKED = "named by --arch"
+BEST = "best"
+"""In place of an architecture's name: try those that fit on labelled pictures."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An architecture to open a checkpoint as.
+
+    Attributes:
+        arch: its name, with a tag where the weights' origin is known.
+        how: how it was come by, in words.
+        sizes: what the tensors say it was built with; None where they were not recognised.
+        state: the tensors, with as many wrapping prefixes off as it takes.
+        notes: what a reader should know.
+    """
+
+    arch: str
+    how: str
+    sizes: Recognised | None
+    state: StateDict
+    notes: tuple[str, ...] = ()
+
+
+def fitting(contents: Contents, asked: str | None) -> list[Choice]:
+    """List the architectures to open a checkpoint as: several where its weights tell no more.
+
+    Args:
+        contents: of the checkpoint.
+        asked: the name that the user gave, if any.
+
+    Raises:
+        ModelError: no known architecture has these tensors, and none is named.
+    """
+    state, found = _recognised(contents)
+    shapes = _shapes(state)
+    if asked not in (None, BEST):
+        sizes = next((each for each in found if each.arch == _base(str(asked))), None)
+        return [Choice(str(asked), ASKED, sizes, state)]
+    stated = contents.metadata.arch
+    by_name = {each.arch: each for each in found}
+    if stated in by_name:
+        arch = _tagged(stated, contents.metadata.tag)
+        return [Choice(arch, f"stated in {contents.metadata.arch_from}", by_name[stated], state)]
+    notes: tuple[str, ...] = ()
+    if stated is not None and timm.is_model(stated):
+        if not found:
+            return [Choice(stated, f"stated in {contents.metadata.arch_from}", None, state)]
+        notes = (f"{contents.metadata.arch_from} says {stated}, which the tensors do not fit",)
+    if not found:
+        raise ModelError(_unknown(contents, shapes))
+    preference = prefer(found, file_name=str(contents.file), names=shapes)
+    evidence = f", and {preference.evidence}" if preference.evidence else ""
+    return [
+        Choice(
+            _tagged(each.arch, preference.tag),
+            f"recognised by the {each.how} of its tensors{evidence}",
+            each,
+            state,
+            notes,
+        )
+        for each in preference.candidates
+    ]
+
+
+def single(contents: Contents, choices: list[Choice]) -> Choice:
+    """Return the one choice there is.
+
+    Raises:
+        UsageError: there are several; lists what they differ in.
+    """
+    if len(choices) == 1:
+        return choices[0]
+    width = max(len(choice.arch) for choice in choices)
+    listed = "\n".join(
+        f"  {each.arch:<{width}}  {each.words}"
+        for each in differences([_base(choice.arch) for choice in choices])
+    )
+    raise UsageError(
+        f"{contents.file} fits {len(choices)} architectures that differ in settings which weights "
+        f"do not show:\n{listed}\nName one with --arch, or let labelled pictures decide: "
+        f"--arch {BEST}"
+    )
+
+
+def _recognised(contents: Contents) -> tuple[StateDict, list[Recognised]]:
+    """The tensors with the fewest prefixes left under which they are recognised, and as what.
+
+    What looks like a wrapping prefix may be a part of the network's own.
+    """
+    for stage in reversed(list(stages(contents.state))):
+        if found := recognise(_shapes(stage.state)):
+            return stage.state, found
+    return contents.stripped, []
+
+
+def _shapes(state: StateDict) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def _base(arch: str) -> str:
+    """The architecture of a name with a tag, as ``resnet50`` of ``resnet50.a1_in1k``."""
+    return arch.partition(".")[0]
+
+
+def _tagged(arch: str, tag: str | None) -> str:
+    """The name with a tag that timm knows; preprocessing depends on it."""
+    named = f"{arch}.{tag}"
+    return named if tag and named in timm.list_pretrained(f"{arch}.*") else arch
+
+
+def _unknown(contents: Contents, shapes: dict[str, tuple[int, ...]]) -> str:
+    near = nearest(shapes)
+    listed = "".join(f"\n  {each.arch}: {each.words}" for each in near)
+    closest = f" The nearest:{listed}\n" if near else " "
+    return (
+        f"no architecture of timm {timm.__version__} or of torchvision has the tensors of "
+        f"{contents.file}.{closest}Name it with --arch, or for a network of your own name a "
+        "function that builds it: --arch FILE.py:FUNCTION (the file is run)"
+    )

@@ -1,0 +1,47 @@
+"""report.json as a file: its JSON Schema, and reading it back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from semaudit.errors import AuditError
+from semaudit.report.document import SCHEMA_VERSION, Report
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of report.json; `report.schema.json`, beside this file, is a copy of it."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Report.model_json_schema(mode="serialization"),
+    }
+
+
+def read_report(path: Path) -> Report:
+    """Read a report.json back.
+
+    Raises:
+        AuditError: it is missing, damaged or of another version.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise AuditError(f"{path} cannot be read: {reason}; is {path.parent} an audit?") from error
+    try:
+        version = json.loads(text)["schema_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise AuditError(f"{path} is not a semaudit report; scan again") from error
+    if version != SCHEMA_VERSION:
+        raise AuditError(
+            f"{path} has schema version {version}, this semaudit reads {SCHEMA_VERSION}"
+        )
+    try:
+        return Report.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise AuditError(f"{path} is damaged at {where}: {first['msg']}; scan again") from error

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from semaudit.models.architectures import Recognised, differences, prefer
+
+PORT = ["_conv_stem.weight", "_bn0.weight", "_blocks.0._bn1.weight", "_fc.weight"]
+
+
+def candidates(*archs: str) -> list[Recognised]:
+    return [Recognised(arch, 1000, 3) for arch in archs]
+
+
+RESNETS = candidates("resnet50", "resnetaa50", "resnetblur50")
+LITES = candidates("efficientnet_lite0", "tf_efficientnet_lite0")
+
+
+@pytest.mark.parametrize(
+    ("file_name", "tag"),
+    [
+        ("resnet50.a1_in1k.safetensors", "a1_in1k"),
+        ("/data/resnet50_a1_0-14fe96d1.pth", "a1_in1k"),
+        ("hub/models--timm--resnet50.a1_in1k/snapshots/0a/model.safetensors", "a1_in1k"),
+        ("resnet50.a1_in1k/pytorch_model.bin", "a1_in1k"),
+        ("resnet50.pth.tar", None),
+    ],
+)
+def test_a_file_named_as_timms_weights_decides(file_name, tag):
+    preferred = prefer(RESNETS, file_name=file_name)
+    assert preferred.candidates == (RESNETS[0],)
+    assert preferred.tag == tag
+    assert "timm's" in str(preferred.evidence)
+
+
+@pytest.mark.parametrize("file_name", ["", "model.safetensors", "resnet18.pth", "best.pth", "/"])
+def test_any_other_name_decides_nothing(file_name):
+    preferred = prefer(RESNETS, file_name=file_name)
+    assert preferred.candidates == tuple(RESNETS)
+    assert (preferred.evidence, preferred.tag) == (None, None)
+
+
+def test_a_single_candidate_is_told_its_tag():
+    assert prefer(candidates("resnet18"), file_name="resnet18.a1_in1k.pth").tag == "a1_in1k"
+
+
+def test_the_dialect_of_the_port_means_tensorflow_padding():
+    preferred = prefer(LITES, names=PORT)
+    assert preferred.candidates == (LITES[1],)
+    assert "pads as TensorFlow does" in str(preferred.evidence)
+    assert prefer(LITES, names=PORT[1:]).evidence is None
+    assert prefer(RESNETS, names=PORT).evidence is None
+
+
+def test_a_file_name_outweighs_the_dialect():
+    preferred = prefer(LITES, file_name="efficientnet_lite0.ra_in1k.pth", names=PORT)
+    assert preferred.candidates == (LITES[0],)
+
+
+@pytest.mark.parametrize(
+    ("archs", "said"),
+    [
+        (
+            ["efficientnet_lite0", "tf_efficientnet_lite0"],
+            [["padding symmetric", "BatchNorm eps 1e-05", "mean (0.485, 0.456, 0.406)"],
+             ["padding SAME", "BatchNorm eps 0.001", "mean (0.5, 0.5, 0.5)"]],
+        ),
+        (
+            ["resnet50", "resnetaa50", "resnetblur50"],
+            [["aa none"], ["aa AvgPool2d"], ["aa BlurPool2d"]],
+        ),
+        (
+            ["vit_huge_patch14_clip_378", "vit_huge_patch14_clip_quickgelu_378"],
+            [["activation GELU"], ["activation QuickGELU"]],
+        ),
+        (
+            ["swinv2_tiny_window8_256", "swinv2_tiny_window16_256"],
+            [["window size 8"], ["window size 16"]],
+        ),
+        (
+            ["test_efficientnet_gn", "test_efficientnet_ln"],
+            [["bn1 GroupNormAct"], ["bn1 LayerNormAct2d"]],
+        ),
+        (
+            ["deit_tiny_patch16_224", "vit_tiny_patch16_224"],
+            [["mean (0.485, 0.456, 0.406)"], ["mean (0.5, 0.5, 0.5)"]],
+        ),
+    ],
+)  # fmt: skip
+def test_differences_are_told_in_words(archs, said):
+    found = differences(archs)
+    assert [difference.arch for difference in found] == archs
+    for difference, words in zip(found, said, strict=True):
+        for word in words:
+            assert word in difference.words
+        assert "none/" not in difference.words
+
+
+def test_no_difference_is_told_as_such():
+    assert "only the name differs" in differences(["test_vit", "test_vit"])[0].words
