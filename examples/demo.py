@@ -28,7 +28,6 @@ def main() -> int:
     arguments = [
         "scan",
         str(next(weights.glob("*.pth"))),
-        *("--arch", "tf_efficientnet_lite0"),
         *("--data", str(package_folder("foolbox") / "data")),
         *("--label-pattern", r"imagenet_\d+_(\d+)\.jpg"),
         *("--fail-on", "accuracy>=0.6"),

@@ -83,7 +83,7 @@ def _best(model: Model, data: Data, settings: Settings, place: Runtime) -> Class
     """Open a checkpoint as whichever of the architectures that fit is right most often."""
     if not isinstance(model, (str, Path)):
         raise UsageError(f"--arch {BEST} goes with a checkpoint file")
-    archs = models.architectures(model, use_ema=settings.use_ema, unsafe_load=settings.unsafe_load)
+    archs = models.candidates(model, use_ema=settings.use_ema, unsafe_load=settings.unsafe_load)
 
     def open_one(arch: str) -> Classifier:
         return open_model(model, data, settings.model_copy(update={"arch": arch}), place)

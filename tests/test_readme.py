@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -36,9 +38,19 @@ def test_it_opens_with_the_two_commands() -> None:
     ]
 
 
+def commands(group: Any) -> Iterator[Any]:
+    """All commands, and those of groups within."""
+    for command in group.commands.values():
+        yield from commands(command) if hasattr(command, "commands") else [command]
+
+
 def test_every_flag_exists() -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined]
-    known = {option for command in commands.values() for p in command.params for option in p.opts}
+    known = {
+        option
+        for command in commands(get_command(app))
+        for p in command.params
+        for option in (*p.opts, *p.secondary_opts)
+    }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help"}
     assert named - known == set()
 

@@ -11,8 +11,8 @@ from known_models import ON_CPU, Linear, Threshold, busy_audit, pictures
 from scipy.stats import entropy as scipy_entropy
 
 import semaudit
-from semaudit.metrics import METRICS
 from semaudit.degeneracy import CONSTANT_BITS
+from semaudit.metrics import METRICS
 
 RUNGS = [m for m in METRICS.values() if m.level == "rung"]
 PATHS = [m for m in METRICS.values() if m.level == "path"]

@@ -57,18 +57,20 @@ def by_name(labels: Iterable[str], class_names: ClassNames) -> Candidates:
 
     Where only the case tells two classes apart, as ImageNet's Cardigan (a dog) and cardigan (a
     garment), it counts if the labels keep it: some have capitals and some have none. Of several
-    classes of one first name, as ImageNet's two called maillot, the one without other names has it.
+    classes of one first name, as ImageNet's two called maillot, the one without other names has
+    it; where labels are whole lists of synonyms, that one has it in any case.
     """
     labels = list(labels)
     first = _invert((index, (name,)) for index, name in enumerate(class_names.names))
     lists = [", ".join(words) for words in class_names.synonyms]
     other = _invert((i, (*words, lists[i])) for i, words in enumerate(class_names.synonyms))
+    listed = any("," in label for label in labels)
     cased = len({label == label.lower() for label in labels}) == 2
 
     def outputs(label: str) -> frozenset[int]:
         name = fold(label)
         found = first.get(name) or other.get(name, frozenset())
-        if len(found) > 1:
+        if len(found) > 1 and (listed or len({class_names.names[i] for i in found}) == 1):
             found = frozenset(i for i in found if fold(lists[i]) == name) or found
         if cased and len(found) > 1:
             spelt = (i for i in found if _plain(class_names.names[i]) == _plain(label))

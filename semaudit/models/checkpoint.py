@@ -17,7 +17,7 @@ from semaudit.models.keys import Implied, implied_sizes, match
 from semaudit.models.opened import Opened, Provenance
 from semaudit.models.preprocessing import input_channels, timm_config
 from semaudit.models.reading import Opening, Reading
-from semaudit.models.recognition import ASKED, BEST, Choice, fitting, single
+from semaudit.models.recognition import ASKED, Choice, fitting, single
 from semaudit.models.timm_models import (
     build,
     classes_of,
@@ -39,8 +39,6 @@ def open_checkpoint(path: Path, opening: Opening, reading: Reading) -> Opened:
         ModelError: the file cannot be read as tensors, or no architecture fits them.
         UsageError: several fit, and none is named.
     """
-    if opening.arch is not None and not _is_foreign(opening.arch):
-        require_known(opening.arch)
     contents = read(path, use_ema=opening.use_ema, unsafe=opening.unsafe)
     if contents.module is not None:
         return _whole(contents, contents.module)
@@ -75,9 +73,14 @@ def architectures(path: Path, opening: Opening) -> list[str]:
     return [choice.arch for choice in fitting(contents, None)]
 
 
-def _is_foreign(arch: str) -> bool:
-    """Whether another than timm builds it."""
-    return arch == BEST or arch.startswith(TORCHVISION) or is_factory(arch)
+def require_known_arch(arch: str | None) -> None:
+    """Refuse an architecture that timm does not know, unless another than timm builds it.
+
+    Raises:
+        ModelError: naming the nearest that it does.
+    """
+    if arch is not None and not (arch.startswith(TORCHVISION) or is_factory(arch)):
+        require_known(arch)
 
 
 def _provenance(contents: Contents) -> Provenance:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from statistics import fmean
 
-from timm.data import resolve_data_config
 from torch import nn
 
 from semaudit.errors import UsageError, did_you_mean
@@ -136,6 +135,8 @@ def preprocessing_of(
 def _resolve(
     stated: Mapping[str, object], overrides: PreprocessingOverrides, channels: int
 ) -> Preprocessing:
+    from timm.data import resolve_data_config  # two seconds, which describing a file can spare
+
     # timm takes a configuration that is empty for none at all.
     settings = resolve_data_config(
         {**asdict(overrides), "in_chans": channels}, pretrained_cfg={"": None, **stated}

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from semaudit.errors import UsageError
-from semaudit.models.checkpoint import architectures, open_checkpoint
+from semaudit.models.checkpoint import architectures, open_checkpoint, require_known_arch
 from semaudit.models.factory import is_factory, open_factory
 from semaudit.models.files.contents import SUFFIXES, find_file
 from semaudit.models.files.sniff import Kind, sniff
@@ -66,6 +66,7 @@ def names_a_file(model: str) -> bool:
 
 
 def _open_file(path: Path, opening: Opening, reading: Reading) -> Opened:
+    require_known_arch(opening.arch)
     kind = sniff(path)
     if kind in WHOLE:
         _refuse_checkpoint_settings(opening, f"{path}, a whole model,")

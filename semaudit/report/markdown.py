@@ -21,14 +21,19 @@ def to_markdown(report: Report) -> str:
         parts.append(verdicts_to_markdown(report.verdicts))
     parts.append("\n".join(f"- {name}: {_escape(value)}" for name, value in text.headline(report)))
     parts += [f"> {_escape(note)}" for note in text.notes(report)]
+    compared = report.preprocessing
+    resizes = text.resize_rows(compared) if compared else []
     for title, headers, rows in (
         ("Probes, worst first", text.PROBE_HEADERS, text.probe_rows(report)),
         ("Families", text.FAMILY_HEADERS, text.family_rows(report)),
         ("Worst pictures", text.WORST_HEADERS, text.worst_rows(report, WORST)),
         ("Commonest flips", text.FLIP_HEADERS, text.flip_rows(report, WORST)),
+        ("Other ways to resize", text.RESIZE_HEADERS, resizes),
     ):
         if rows:
             parts.append(f"## {title}\n\n{_table(headers, rows)}")
+    if compared:
+        parts.append(_escape(compared.reading))
     parts.append(
         f"Means over {report.data.pictures:,} pictures with 95 % intervals. "
         f"semaudit {report.semaudit}, seed {report.seed}, "

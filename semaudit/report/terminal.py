@@ -46,6 +46,11 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
                 style="dim",
             )
         )
+    if report.preprocessing is not None:
+        resizes = text.resize_rows(report.preprocessing)
+        console.print()
+        console.print(_table("Other ways to resize", text.RESIZE_HEADERS, resizes))
+        console.print(_plain(f"{report.preprocessing.reading}\n", "dim"))
     if out is not None:
         console.print(_plain(f"Audit written to {out}", "dim"))
     console.print(_closing(report))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from semaudit.layout import NOISE_FLOOR_FAMILY
-from semaudit.report.document import Interval, Outcome, Report, Scope, Verdict
+from semaudit.report.document import Comparison, Interval, Outcome, Report, Scope, Verdict
 
 SHOWN = 3
 """How many unreadable pictures a note names."""
@@ -191,6 +191,29 @@ def flip_rows(report: Report, count: int) -> list[tuple[str, str, str]]:
 
 
 FLIP_HEADERS = ("from", "to", "pictures")
+
+
+def resize_rows(comparison: Comparison) -> list[tuple[str, str, str, str, str]]:
+    """(resize, flips, shift, pixel difference, accuracy), the model's own first."""
+    own = (f"{comparison.own}, as scanned", "-", "-", "-", _share(comparison.accuracy))
+    return [own] + [
+        (
+            each.name,
+            _flips(each.flip_rate),
+            f"{number(each.shift.value)} {interval(each.shift)}",
+            number(each.pixel_difference),
+            _share(each.accuracy),
+        )
+        for each in comparison.compared
+        if each.name != comparison.own
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else percent(value)
+
+
+RESIZE_HEADERS = ("resize", "flips", "shift", "pixels moved", "accuracy")
 
 
 def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, str]]:

@@ -233,7 +233,16 @@ EVERY_FLAG = {
     "label_pattern": ("--label-pattern", r"^([a-d])/", r"^([a-d])/"),
     "ignore_labels": ("--ignore-labels", None, True),
     "num_samples": ("--num-samples", "9", 9),
+    "max_unreadable": ("--max-unreadable", "0.2", 0.2),
+    "trust_inputs": ("--trust-inputs", None, True),
+    "compare_preprocessing": ("--compare-preprocessing", None, True),
+    "background": ("--background", "#808080", [128, 128, 128]),
     "arch": ("--arch", ARCH, ARCH),
+    "pretrained": ("--no-pretrained", None, False),
+    "model_kwargs": ("--model-kwargs", "drop_rate=0.1", {"drop_rate": 0.1}),
+    "unsafe_load": ("--unsafe-load", None, True),
+    "activation": ("--activation", "softmax", "softmax"),
+    "outputs": ("--outputs", "logits", "logits"),
     "num_classes": ("--num-classes", "4", 4),
     "in_chans": ("--in-chans", "3", 3),
     "img_size": ("--img-size", "32", 32),
@@ -271,8 +280,10 @@ def test_every_flag_lands_in_the_manifest(
     assert compiled
     expected = {name: value for name, (_, _, value) in EVERY_FLAG.items()}
     expected |= {"model": str(checkpoint), "data": str(pictures)}
-    # --input-size and --img-size say the same, and a plugin is tested with the manifest.
-    assert expected.keys() | {"input_size", "plugin"} == Settings.model_fields.keys()
+    # --input-size and --img-size say the same; the others do not go with these pictures.
+    elsewhere = {"input_size", "plugin", "use_ema", "class_map"}
+    elsewhere |= {"dataset", "split", "path_column", "label_column"}
+    assert expected.keys() | elsewhere == Settings.model_fields.keys()
     settings = manifest(tmp_path / "audit")["settings"]
     assert {name: settings[name]["value"] for name in expected} == expected
     assert {name: settings[name]["origin"] for name in expected} == dict.fromkeys(expected, "flag")

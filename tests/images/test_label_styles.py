@@ -64,8 +64,7 @@ def test_whole_descriptions_are_unambiguous() -> None:
     names = imagenet()
     found = {", ".join(names.synonyms[i]): i for i in (*range(0, 1000, 7), 638, 264, 474)}
     assert map_labels(found, names, 1000).indices == found
-    with pytest.raises(ImageError, match="'maillot'"):
-        map_labels(["maillot", "tench"], names, 1000)
+    assert map_labels(["maillot", "tench"], names, 1000).indices["maillot"] == 638
 
 
 def test_case_counts_where_the_labels_keep_it() -> None:

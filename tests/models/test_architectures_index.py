@@ -15,6 +15,7 @@ from semaudit.models.architectures.build import (
     torchvision_names,
 )
 from semaudit.models.architectures.index import DATA, Entry, load, unpacked
+from semaudit.models.architectures.kin import kin
 from semaudit.models.architectures.tree import Planter
 
 SOME = [
@@ -77,6 +78,17 @@ def test_some_entries_are_what_building_gives():
         pytest.skip(f"the index was made from timm {load().timm}")
     surveys = [survey_timm(arch) for arch in SOME] + [survey_torchvision("vit_b_16", {})]
     assert [d for s in surveys for d in differing(s, entries()[s.arch])] == []
+
+
+def test_names_of_one_module_are_kin():
+    held = entries()
+    assert held["xcit_nano_12_p8_224"].kin == held["xcit_nano_12_p8_384"].kin >= 0
+    assert held["resnet18"].kin < 0
+    if same_timm():  # deit and vit differ in mean, resnet50 and resnetblur50 in layers
+        pairs = ["xcit_nano_12_p8_224", "xcit_nano_12_p8_384"]
+        others = ["deit_tiny_patch16_224", "vit_tiny_patch16_224", "resnet18", "resnetblur18"]
+        leaves = {arch: load().forest.flat(held[arch].full) for arch in pairs + others}
+        assert kin(leaves) == [pairs]
 
 
 @pytest.mark.slow

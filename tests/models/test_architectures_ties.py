@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from semaudit.models.architectures import Recognised, differences, prefer
+from semaudit.models.architectures import Recognised, differences, prefer, recognise
+from semaudit.models.architectures.meta import built, shapes_of
 
 PORT = ["_conv_stem.weight", "_bn0.weight", "_blocks.0._bn1.weight", "_fc.weight"]
 
@@ -37,6 +38,23 @@ def test_any_other_name_decides_nothing(file_name):
     preferred = prefer(RESNETS, file_name=file_name)
     assert preferred.candidates == tuple(RESNETS)
     assert (preferred.evidence, preferred.tag) == (None, None)
+
+
+def test_a_name_of_the_same_module_is_chosen_by_the_file():
+    (found,) = recognise(shapes_of(built("xcit_nano_12_p8_384")))
+    assert (found.arch, found.also) == ("xcit_nano_12_p8_224", ("xcit_nano_12_p8_384",))
+    preferred = prefer([found], file_name="xcit_nano_12_p8_384.fb_dist_in1k.safetensors")
+    (chosen,) = preferred.candidates
+    assert (chosen.arch, chosen.also) == ("xcit_nano_12_p8_384", ("xcit_nano_12_p8_224",))
+    assert preferred.tag == "fb_dist_in1k"
+
+
+def test_a_class_count_that_only_some_were_published_with_decides():
+    swins = ["swinv2_large_window12_192", "swinv2_large_window12to16_192to256"]
+    for count, left in ((21841, swins[:1]), (1000, swins[1:]), (7, swins)):
+        preferred = prefer([Recognised(arch, count, 3) for arch in swins])
+        assert [candidate.arch for candidate in preferred.candidates] == left
+        assert (preferred.evidence is None) == (count == 7)
 
 
 def test_a_single_candidate_is_told_its_tag():

@@ -11,9 +11,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from semaudit.errors import ModelError, UsageError
-from semaudit.models import PreprocessingOverrides, load, weights_sha256
-from semaudit.models.checkpoint import file_sha256
+from semaudit.models import PreprocessingOverrides, candidates, load, weights_sha256
 from semaudit.models.files.contents import read
+from semaudit.models.files.sniff import sniff
+from semaudit.models.weights import file_sha256
 
 ARCH = "test_resnet"
 
@@ -65,7 +66,9 @@ def test_round_trip(tiny, tmp_path, kind, sizes):
     assert classifier.provenance == {
         "source": "checkpoint",
         "arch": ARCH,
+        "arch_from": "named by --arch",
         "file": str(path),
+        "file_kind": sniff(path).value,
         "file_sha256": file_sha256(path),
         "keys": how,
         "unwrapped": unwrapped,
@@ -79,10 +82,11 @@ def test_size_known_at_construction_is_handed_over(tiny, tmp_path):
     path = tmp_path / "vit.pt"
     torch.save(module.state_dict(), path)
     with pytest.raises(ModelError, match=r"misshapen \(pos_embed .*--img-size"):
-        load(path, arch="test_vit")
-    classifier = load(path, arch="test_vit", overrides=PreprocessingOverrides(img_size=96))
-    assert classifier.preprocessing.input_size == (3, 96, 96)
-    classifier.check()
+        load(path, arch="test_vit", overrides=PreprocessingOverrides(img_size=64))
+    for overrides in (None, PreprocessingOverrides(img_size=96)):
+        classifier = load(path, arch="test_vit", overrides=overrides)
+        assert classifier.preprocessing.input_size == (3, 96, 96)
+        classifier.check()
 
 
 def test_explicit_sizes_win_over_the_tensors(tiny, tmp_path):
@@ -205,8 +209,9 @@ def test_missing_file_and_folder(tmp_path):
         load(str(tmp_path), arch=ARCH)
 
 
-def test_checkpoint_without_an_architecture_is_a_usage_error(tmp_path):
+def test_a_checkpoint_that_fits_several_architectures_is_a_usage_error(tiny, tmp_path):
     path = tmp_path / "m.pt"
-    path.write_bytes(b"not looked at")
-    with pytest.raises(UsageError, match="--arch"):
+    torch.save(tiny("efficientnet_lite0").state_dict(), path)
+    with pytest.raises(UsageError, match=r"fits 2 architectures(.|\n)*--arch best"):
         load(str(path))
+    assert candidates(path) == ["efficientnet_lite0", "tf_efficientnet_lite0"]

@@ -39,7 +39,9 @@ def test_a_name_without_pretrained_weights_is_refused():
 @pytest.mark.parametrize("name", ["test_resnet.r160_in1k", "test_vit", "hf-hub:timm/nothing"])
 def test_hub_out_of_reach_fails_fast_and_names_the_ways_out(lonely_hub, name):
     start = time.perf_counter()
-    with pytest.raises(ModelError, match=r"cannot be fetched.*local-dir:.*HF_HOME.*HF_HUB_OFFLINE.*--no-pretrained"):
+    with pytest.raises(
+        ModelError, match=r"cannot be fetched.*local-dir:.*HF_HOME.*HF_HUB_OFFLINE.*--no-pretrained"
+    ):
         load(name)
     assert time.perf_counter() - start < 8
     assert not constants.HF_HUB_OFFLINE

@@ -103,7 +103,7 @@ def _gathered(facts: dict[str, Facts], others: Sequence[dict[str, Facts]]) -> Fa
 
 def _role(path: str) -> str:
     """What a module is to its parent: ``aa`` of ``layer1.0.aa``, ``conv1`` of ``conv1.2``."""
-    named = [part for part in path.split(".") if not part.isdigit()]
+    named = [part for part in path.split(".") if part and not part.isdigit()]
     return named[-1] if named else "layer"
 
 

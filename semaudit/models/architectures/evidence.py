@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 import timm
@@ -32,7 +32,7 @@ class Preference:
 def prefer(
     candidates: Sequence[Recognised], *, file_name: str = "", names: Iterable[str] = ()
 ) -> Preference:
-    """Choose among candidates by the name of the file, else by the dialect of the keys.
+    """Choose by the name of the file, else by the dialect of the keys, else by the class count.
 
     Args:
         candidates: as `recognise` lists them.
@@ -42,6 +42,7 @@ def prefer(
     return (
         _by_file_name(candidates, file_name)
         or _by_dialect(candidates, names)
+        or _by_classes(candidates)
         or Preference(tuple(candidates))
     )
 
@@ -51,9 +52,12 @@ def _by_file_name(candidates: Sequence[Recognised], file_name: str) -> Preferenc
     words = {piece for part in parts for piece in (part, _stem(part), part.rpartition("--")[2])}
     found = dict[str, tuple[Recognised, str, str | None]]()
     for candidate in candidates:
-        for title, tag in _titles(candidate.arch):
-            if title in words:
-                found.setdefault(candidate.arch, (candidate, title, tag))
+        for arch in (candidate.arch, *candidate.also):
+            others = tuple(name for name in (candidate.arch, *candidate.also) if name != arch)
+            for title, tag in _titles(arch):
+                if title in words:
+                    named = replace(candidate, arch=arch, also=others)
+                    found.setdefault(arch, (named, title, tag))
     if len(found) != 1:
         return None
     ((candidate, title, tag),) = found.values()
@@ -74,6 +78,24 @@ def _by_dialect(candidates: Sequence[Recognised], names: Iterable[str]) -> Prefe
         f"its tensors are named as in the EfficientNet-PyTorch port ({words}), "
         "which pads as TensorFlow does",
     )
+
+
+def _by_classes(candidates: Sequence[Recognised]) -> Preference | None:
+    """Prefer what timm publishes weights of with as many classes."""
+    published = tuple(c for c in candidates if c.num_classes in _class_counts(c))
+    if not published or len(published) == len(candidates):
+        return None
+    names = ", ".join(candidate.arch for candidate in published)
+    count = published[0].num_classes
+    words = f"of the candidates, timm has weights for {count} classes of {names} only"
+    return Preference(published, words)
+
+
+def _class_counts(candidate: Recognised) -> set[int]:
+    archs = [arch for arch in (candidate.arch, *candidate.also) if timm.is_model(arch)]
+    tagged = [name for arch in archs for name in (arch, *timm.list_pretrained(f"{arch}.*"))]
+    configs = (timm.models.get_pretrained_cfg(name) for name in tagged)
+    return {config.num_classes for config in configs if config is not None} - {0}
 
 
 def _titles(arch: str) -> list[tuple[str, str | None]]:
