@@ -26,7 +26,11 @@ from semaudit.models.timm_models import (
     require_known,
 )
 from semaudit.models.torchvision_models import PREFIX as TORCHVISION
-from semaudit.models.torchvision_models import build_torchvision, torchvision_stated
+from semaudit.models.torchvision_models import (
+    build_torchvision,
+    torchvision_stated,
+    with_channels,
+)
 from semaudit.models.weights import file_sha256
 
 
@@ -130,7 +134,9 @@ def _build(
     sizes, arch = choice.sizes, choice.arch
     if arch.startswith(TORCHVISION):
         classes = reading.num_classes or (sizes and sizes.num_classes) or None
-        return build_torchvision(arch, classes), 3
+        channels = asked or (sizes.in_chans if sizes else 3)
+        built_there = build_torchvision(arch, classes, sizes.options if sizes else {})
+        return with_channels(built_there, channels), channels
     arguments = {**contents.metadata.model_args, **_sizes(sizes, reading), **opening.model_kwargs}
 
     def built(classes: int | None, channels: int | None) -> nn.Module:
@@ -199,6 +205,9 @@ def _told(opened: Opened, contents: Contents, choice: Choice) -> Opened:
     notes = [*contents.notes, *choice.notes]
     if choice.how != ASKED:
         notes.insert(0, f"architecture {choice.arch}: {choice.how}")
+    if choice.sizes is not None and choice.sizes.also:
+        names = ", ".join(choice.sizes.also)
+        notes.append(f"the same module is also {names}, with pictures of another size: --img-size")
     if not metadata.preprocessing.keys() >= {"mean", "std"}:
         tag = stated.get("tag")
         whose = f"{choice.arch}.{tag}" if tag and "." not in choice.arch else choice.arch

@@ -154,8 +154,10 @@ def _recognised(contents: Contents) -> tuple[_Found, dict[str, tuple[int, ...]]]
             where = f"stated in {contents.metadata.arch_from}, and its tensors fit"
             return _Found(tuple(_candidate(each) for each in named), where), shapes
         if found:
-            preference = prefer(found, file_name=str(contents.file), names=shapes)
             how = f"recognised by the {found[0].how} of its tensors"
+            if len(found) == 1:
+                return _Found((_candidate(found[0]),), how), shapes
+            preference = prefer(found, file_name=str(contents.file), names=shapes)
             evidence = f", and {preference.evidence}" if preference.evidence else ""
             return _Found(_apart(preference.candidates), f"{how}{evidence}"), shapes
     return _Found((), ""), shapes

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import timm
+from importlib.metadata import version
 
 from semaudit.errors import ModelError, UsageError
 from semaudit.models.architectures import Recognised, differences, nearest, prefer, recognise
@@ -57,7 +56,7 @@ def fitting(contents: Contents, asked: str | None) -> list[Choice]:
         arch = _tagged(stated, contents.metadata.tag)
         return [Choice(arch, f"stated in {contents.metadata.arch_from}", by_name[stated], state)]
     notes: tuple[str, ...] = ()
-    if stated is not None and timm.is_model(stated):
+    if stated is not None and _is_known(stated):
         if not found:
             return [Choice(stated, f"stated in {contents.metadata.arch_from}", None, state)]
         notes = (f"{contents.metadata.arch_from} says {stated}, which the tensors do not fit",)
@@ -117,8 +116,16 @@ def _base(arch: str) -> str:
     return arch.partition(".")[0]
 
 
+def _is_known(arch: str) -> bool:
+    import timm
+
+    return bool(timm.is_model(arch))
+
+
 def _tagged(arch: str, tag: str | None) -> str:
     """The name with a tag that timm knows; preprocessing depends on it."""
+    import timm
+
     named = f"{arch}.{tag}"
     return named if tag and named in timm.list_pretrained(f"{arch}.*") else arch
 
@@ -128,7 +135,7 @@ def _unknown(contents: Contents, shapes: dict[str, tuple[int, ...]]) -> str:
     listed = "".join(f"\n  {each.arch}: {each.words}" for each in near)
     closest = f" The nearest:{listed}\n" if near else " "
     return (
-        f"no architecture of timm {timm.__version__} or of torchvision has the tensors of "
+        f"no architecture of timm {version('timm')} or of torchvision has the tensors of "
         f"{contents.file}.{closest}Name it with --arch, or for a network of your own name a "
         "function that builds it: --arch FILE.py:FUNCTION (the file is run)"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import nn
@@ -63,7 +64,9 @@ def open_torchvision(
     )
 
 
-def build_torchvision(name: str, num_classes: int | None) -> nn.Module:
+def build_torchvision(
+    name: str, num_classes: int | None, options: Mapping[str, object] = MappingProxyType({})
+) -> nn.Module:
     """Construct torchvision's ``name`` with random weights.
 
     ``inception_v3`` and ``googlenet`` are built as they are by default, without the change of
@@ -73,7 +76,26 @@ def build_torchvision(name: str, num_classes: int | None) -> nn.Module:
     Raises:
         ModelError: torchvision knows no such model, or cannot build it so.
     """
-    return _built(_resolved(name)[0], num_classes, {})
+    return _built(_resolved(name)[0], num_classes, options)
+
+
+def with_channels(module: nn.Module, in_chans: int) -> nn.Module:
+    """Give a module's first convolution other input channels, and random weights."""
+    found = ((name, each) for name, each in module.named_modules() if isinstance(each, nn.Conv2d))
+    name, first = next(found)
+    if first.in_channels == in_chans:
+        return module
+    stem = nn.Conv2d(
+        in_chans,
+        first.out_channels,
+        (first.kernel_size[0], first.kernel_size[1]),
+        (first.stride[0], first.stride[1]),
+        first.padding if isinstance(first.padding, str) else (first.padding[0], first.padding[1]),
+        bias=first.bias is not None,
+    )
+    parent, _, leaf = name.rpartition(".")
+    setattr(module.get_submodule(parent), leaf, stem)
+    return module
 
 
 def torchvision_stated(name: str) -> dict[str, object]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer
@@ -11,12 +13,22 @@ from shared import REPO, Run, console_script
 import semaudit
 from semaudit.cli import app
 
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+def _leaves(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All commands by the words that call them."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _leaves(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+COMMANDS = dict(_leaves(typer.main.get_command(app)))
 HEAVY = ["torch", "timm", "pandas", "numpy", "scipy", "pyarrow", "torchvision"]
 
 
 def test_the_commands() -> None:
-    assert sorted(COMMANDS) == ["config", "gate", "scan"]
+    assert sorted(COMMANDS) == ["config", "gate", "models describe", "scan"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -29,11 +41,11 @@ def test_every_command_and_option_is_explained(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_shows_every_option_as_it_is_written(name: str, cli: Run) -> None:
-    ended = cli(name, "--help")
+    ended = cli(*name.split(), "--help")
     assert (ended.code, ended.stderr) == (0, "")
     for parameter in COMMANDS[name].params:
         assert max(parameter.opts, key=len) in ended.stdout
-    assert cli(name, "-h").stdout == ended.stdout
+    assert cli(*name.split(), "-h").stdout == ended.stdout
 
 
 def test_brackets_are_not_taken_for_markup(cli: Run) -> None:

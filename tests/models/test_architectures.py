@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import torch
 from semaudit.models.architectures import nearest, prefer, recognise
 from semaudit.models.architectures.meta import built, shapes_of
 from semaudit.models.architectures.recognise import BY_NAME, BY_ORDER, Recognised, available
+
+recognising = importlib.import_module("semaudit.models.architectures.recognise")
 
 FAMILIES = [
     "beit_base_patch16_224",
@@ -184,6 +187,7 @@ def test_torchvision_gives_way_to_timm_and_keeps_its_options():
 
 def test_what_the_installed_timm_does_not_know_is_left_out(monkeypatch):
     known = timm.is_model
+    monkeypatch.setattr(recognising, "version", lambda package: "1.0.0")
     monkeypatch.setattr(timm, "is_model", lambda arch: arch != "resnet50c" and known(arch))
     available.cache_clear()
     try:
@@ -194,7 +198,7 @@ def test_what_the_installed_timm_does_not_know_is_left_out(monkeypatch):
 
 
 def test_another_timm_than_the_indexs_is_asked_what_it_builds(monkeypatch):
-    monkeypatch.setattr(timm, "__version__", "1.0.0")
+    monkeypatch.setattr(recognising, "version", lambda package: "1.0.0")
     assert names(recognise(RESNET)) == ["resnet50c"]
     monkeypatch.setattr(timm, "create_model", lambda *_, **__: torch.nn.Linear(2, 2))
     assert recognise(RESNET) == []

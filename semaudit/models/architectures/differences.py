@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
-import timm
 from torch import nn
 
 from semaudit.models.architectures.meta import TORCHVISION, built
@@ -121,6 +120,8 @@ def preprocessing_facts(arch: str) -> Facts:
     """The preprocessing that the architecture's default weights were trained with."""
     if arch.startswith(TORCHVISION):
         return dict.fromkeys(PREPROCESSING, "torchvision's")
+    import timm
+
     config: Mapping[str, Any] = vars(
         timm.models.get_pretrained_cfg(arch) or timm.models.PretrainedCfg()
     )

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-import timm
-
 from semaudit.models.architectures.recognise import Recognised
 
 _EFFICIENTNET_PORT = ("_conv_stem.", "_bn0.", "_blocks.")
@@ -32,7 +30,7 @@ class Preference:
 def prefer(
     candidates: Sequence[Recognised], *, file_name: str = "", names: Iterable[str] = ()
 ) -> Preference:
-    """Choose by the name of the file, else by the dialect of the keys, else by the class count.
+    """Choose by the file's name, else by the dialect of the keys, else by what is published.
 
     Args:
         candidates: as `recognise` lists them.
@@ -42,7 +40,7 @@ def prefer(
     return (
         _by_file_name(candidates, file_name)
         or _by_dialect(candidates, names)
-        or _by_classes(candidates)
+        or _by_published(candidates)
         or Preference(tuple(candidates))
     )
 
@@ -80,26 +78,35 @@ def _by_dialect(candidates: Sequence[Recognised], names: Iterable[str]) -> Prefe
     )
 
 
-def _by_classes(candidates: Sequence[Recognised]) -> Preference | None:
-    """Prefer what timm publishes weights of with as many classes."""
-    published = tuple(c for c in candidates if c.num_classes in _class_counts(c))
+def _by_published(candidates: Sequence[Recognised]) -> Preference | None:
+    """Prefer what timm publishes weights of: with as many classes, else at all.
+
+    What is trained further mostly starts from published weights.
+    """
+    counts = {candidate.arch: _class_counts(candidate) for candidate in candidates}
+    same = tuple(c for c in candidates if c.num_classes in counts[c.arch])
+    published = same or tuple(c for c in candidates if counts[c.arch])
     if not published or len(published) == len(candidates):
         return None
     names = ", ".join(candidate.arch for candidate in published)
-    count = published[0].num_classes
-    words = f"of the candidates, timm has weights for {count} classes of {names} only"
+    of = f"for {published[0].num_classes} classes " if same else ""
+    words = f"of the {len(candidates)} that fit, timm has weights {of}of {names} only"
     return Preference(published, words)
 
 
 def _class_counts(candidate: Recognised) -> set[int]:
+    import timm
+
     archs = [arch for arch in (candidate.arch, *candidate.also) if timm.is_model(arch)]
-    tagged = [name for arch in archs for name in (arch, *timm.list_pretrained(f"{arch}.*"))]
+    tagged = [name for arch in archs for name in timm.list_pretrained(f"{arch}.*")]
     configs = (timm.models.get_pretrained_cfg(name) for name in tagged)
     return {config.num_classes for config in configs if config is not None} - {0}
 
 
 def _titles(arch: str) -> list[tuple[str, str | None]]:
     """The names under which timm publishes an architecture's weights, each with its tag."""
+    import timm
+
     titles = list[tuple[str, str | None]]()
     for name in timm.list_pretrained(f"{arch}.*") if timm.is_model(arch) else []:
         config = timm.models.get_pretrained_cfg(name)

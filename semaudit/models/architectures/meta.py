@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import timm
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -46,6 +45,8 @@ def built(arch: str, **arguments: object) -> nn.Module:
     with warnings.catch_warnings(), _Unfilled():
         warnings.simplefilter("ignore")
         if not arch.startswith(TORCHVISION):
+            import timm  # two seconds, and most lookups build nothing
+
             with torch.device("meta"):
                 module: nn.Module = timm.create_model(arch, pretrained=False, **arguments)
             return module

@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-
-import timm
+from importlib.metadata import version
 
 from semaudit.models.architectures.finders import Finder, Fit, NameFinder, OrderFinder
 from semaudit.models.architectures.index import Entry, Index, load
@@ -77,11 +76,19 @@ def recognise(shapes: Mapping[str, Shape]) -> list[Recognised]:
 @cache
 def available(index: Index) -> tuple[list[Entry], list[Entry]]:
     """Return the index's entries that the installed timm and torchvision have."""
-    from torchvision.models import list_models
+    theirs = [entry for entry in index.entries if entry.arch.startswith(TORCHVISION)]
+    ours = [entry for entry in index.entries if not entry.arch.startswith(TORCHVISION)]
+    # Those that the index was made from have all of them; importing them takes seconds.
+    if version("timm") != index.timm:
+        import timm
 
-    known = {TORCHVISION + name for name in list_models()}
-    ours = [entry for entry in index.entries if timm.is_model(entry.arch)]
-    return ours, [entry for entry in index.entries if entry.arch in known]
+        ours = [entry for entry in ours if timm.is_model(entry.arch)]
+    if version("torchvision") != index.torchvision:
+        from torchvision.models import list_models
+
+        known = {TORCHVISION + name for name in list_models()}
+        theirs = [entry for entry in theirs if entry.arch in known]
+    return ours, theirs
 
 
 def _sized(fits: list[Fit], given: Mapping[str, Shape], how: str) -> list[Recognised]:
@@ -113,7 +120,7 @@ class _Tier:
         self._shapes = shapes
         self._tier: int | None = None
         self._builds = 0
-        self._trusted = load().timm == timm.__version__  # another may have changed some
+        self._trusted = load().timm == version("timm")  # another may have changed some
 
     def admits(self, fit: Fit, sizes: Sizes) -> bool:
         if self._tier not in (None, sizes.tier):
