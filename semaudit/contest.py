@@ -16,6 +16,10 @@ ENOUGH = 100
 """Pictures that settle it: architectures that share their shapes differ a lot or hardly."""
 
 
+class UnlabelledError(UsageError):
+    """The pictures have no labels that could tell architectures apart."""
+
+
 @dataclass(frozen=True)
 class Scored:
     """What one architecture makes of the pictures."""
@@ -42,7 +46,7 @@ def contest(
         batch_size: pictures in a forward.
 
     Raises:
-        UsageError: the pictures have no labels.
+        UnlabelledError: the pictures have no labels.
     """
     entries = [
         (_score(arch, classifier, open_source(classifier), batch_size), classifier)
@@ -54,14 +58,17 @@ def contest(
         f"{each.arch}: accuracy {each.accuracy:.3f}, cross-entropy {each.cross_entropy:.3f} bits"
         for each, _ in sorted(entries, key=lambda entry: entry[0] is not scored)
     )
-    note = f"--arch best took {scored.arch} of {len(archs)} architectures that fit ({table})"
+    note = (
+        f"labelled pictures chose {scored.arch} of the {len(archs)} architectures that fit "
+        f"({table}); --arch names another"
+    )
     return replace(best, notes=(note, *best.notes))
 
 
 @torch.inference_mode()
 def _score(arch: str, classifier: Classifier, source: ImageSource, batch_size: int) -> Scored:
     if not source.labelled:
-        raise UsageError(
+        raise UnlabelledError(
             "--arch best needs labelled pictures to tell the architectures apart; name one of them "
             "with --arch instead"
         )

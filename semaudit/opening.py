@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from torch import Tensor, nn
 
 from semaudit import models, plugins
-from semaudit.contest import ENOUGH, contest
+from semaudit.contest import ENOUGH, UnlabelledError, contest
 from semaudit.errors import UsageError
 from semaudit.images import ImageSource, TensorSource, open_pictures
-from semaudit.models import BEST, Classifier, PreprocessingOverrides
+from semaudit.models import BEST, Classifier, PreprocessingOverrides, SeveralFitError
 from semaudit.models.factory import is_factory
 from semaudit.plugins import LoadedPlugin
 from semaudit.runtime import Runtime
@@ -44,7 +45,20 @@ def open_model(model: Model, data: Data, settings: Settings, place: Runtime) -> 
         UsageError: the settings do not go together.
     """
     if settings.arch == BEST:
-        return _best(model, data, settings, place)
+        if not isinstance(model, (str, Path)):
+            raise UsageError(f"--arch {BEST} goes with a checkpoint file")
+        archs = models.candidates(model, use_ema=settings.use_ema, unsafe_load=settings.unsafe_load)
+        return _contest(archs, model, data, settings, place)
+    try:
+        return _open(model, data, settings, place)
+    except SeveralFitError as error:
+        try:
+            return _contest(error.archs, model, data, settings, place)
+        except UnlabelledError:
+            raise error from None
+
+
+def _open(model: Model, data: Data, settings: Settings, place: Runtime) -> Classifier:
     overrides = _overrides(model, data, settings)
     classifier = models.load(
         model,
@@ -79,14 +93,13 @@ def _overrides(model: Model, data: Data, settings: Settings) -> PreprocessingOve
     return PreprocessingOverrides(**chosen) if given else None
 
 
-def _best(model: Model, data: Data, settings: Settings, place: Runtime) -> Classifier:
+def _contest(
+    archs: Sequence[str], model: Model, data: Data, settings: Settings, place: Runtime
+) -> Classifier:
     """Open a checkpoint as whichever of the architectures that fit is right most often."""
-    if not isinstance(model, (str, Path)):
-        raise UsageError(f"--arch {BEST} goes with a checkpoint file")
-    archs = models.candidates(model, use_ema=settings.use_ema, unsafe_load=settings.unsafe_load)
 
     def open_one(arch: str) -> Classifier:
-        return open_model(model, data, settings.model_copy(update={"arch": arch}), place)
+        return _open(model, data, settings.model_copy(update={"arch": arch}), place)
 
     def open_some(classifier: Classifier) -> ImageSource:
         return open_data(data, some(settings, ENOUGH), classifier)

@@ -109,7 +109,9 @@ def _architecture(described: Description) -> list[tuple[str, str]]:
     if len(found) == 1:
         facts = [("architecture", f"{first.arch}, {described.evidence}")]
     else:
-        facts = [("architecture", f"one of {len(found)}, {described.evidence}")]
-        facts += [("", f"{each.arch}: {each.words}") for each in found]
-        facts.append(("", "labelled pictures decide: semaudit scan ... --arch best"))
+        names = ", ".join(each.arch for each in found)
+        facts = [
+            ("architecture", f"{names}: one of these, {described.evidence}"),
+            ("", "they differ in what weights do not show; a scan tells, or labelled pictures do"),
+        ]
     return [*facts, ("sizes", ", ".join(sizes))]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from semaudit.models.loading import candidates, load
     from semaudit.models.names import ClassNames
     from semaudit.models.preprocessing import Preprocessing, PreprocessingOverrides
-    from semaudit.models.recognition import BEST
+    from semaudit.models.recognition import BEST, SeveralFitError
     from semaudit.models.weights import weights_sha256
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Placement",
     "Preprocessing",
     "PreprocessingOverrides",
+    "SeveralFitError",
     "candidates",
     "load",
     "weights_sha256",
@@ -34,6 +35,7 @@ _HOMES = {
     "Placement": "classifier",
     "Preprocessing": "preprocessing",
     "PreprocessingOverrides": "preprocessing",
+    "SeveralFitError": "recognition",
     "candidates": "loading",
     "load": "loading",
     "weights_sha256": "weights",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from semaudit.models.architectures import Recognised, differences, nearest, prefer, recognise
+from semaudit.models.architectures import Preference, Recognised, by_dialect, nearest, recognise
 from semaudit.models.files.contents import Contents, find_file, read
 from semaudit.models.files.prefixes import stages
 from semaudit.models.files.sniff import Kind, sniff
@@ -41,14 +41,13 @@ class Listed:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An architecture that the tensors fit; ``words`` says what sets it apart from the others."""
+    """An architecture that the tensors fit, and the sizes that they tell."""
 
     arch: str
     num_classes: int
     in_chans: int
     img_size: int | tuple[int, int] | None
     patch_size: int | None
-    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,23 +156,15 @@ def _recognised(contents: Contents) -> tuple[_Found, dict[str, tuple[int, ...]]]
             how = f"recognised by the {found[0].how} of its tensors"
             if len(found) == 1:
                 return _Found((_candidate(found[0]),), how), shapes
-            preference = prefer(found, file_name=str(contents.file), names=shapes)
+            preference = by_dialect(found, shapes) or Preference(tuple(found))
             evidence = f", and {preference.evidence}" if preference.evidence else ""
-            return _Found(_apart(preference.candidates), f"{how}{evidence}"), shapes
+            candidates = tuple(_candidate(each) for each in preference.candidates)
+            return _Found(candidates, f"{how}{evidence}"), shapes
     return _Found((), ""), shapes
 
 
-def _apart(found: tuple[Recognised, ...]) -> tuple[Candidate, ...]:
-    if len(found) < 2:
-        return tuple(_candidate(each) for each in found)
-    words = differences([each.arch for each in found])
-    return tuple(_candidate(each, w.words) for each, w in zip(found, words, strict=True))
-
-
-def _candidate(each: Recognised, words: str = "") -> Candidate:
-    return Candidate(
-        each.arch, each.num_classes, each.in_chans, each.img_size, each.patch_size, words
-    )
+def _candidate(each: Recognised) -> Candidate:
+    return Candidate(each.arch, each.num_classes, each.in_chans, each.img_size, each.patch_size)
 
 
 def _nearest(shapes: dict[str, tuple[int, ...]]) -> tuple[tuple[str, str], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -10,6 +11,15 @@ from semaudit.models.architectures import Recognised, differences, nearest, pref
 from semaudit.models.files.contents import Contents
 from semaudit.models.files.prefixes import stages
 from semaudit.models.files.wrappers import StateDict
+
+
+class SeveralFitError(UsageError):
+    """Several architectures fit a checkpoint, ``archs``, and nothing tells which it is."""
+
+    def __init__(self, message: str, archs: Sequence[str]) -> None:
+        super().__init__(message)
+        self.archs = tuple(archs)
+
 
 ASKED = "named by --arch"
 BEST = "best"
@@ -80,7 +90,7 @@ def single(contents: Contents, choices: list[Choice]) -> Choice:
     """Return the one choice there is.
 
     Raises:
-        UsageError: there are several; lists what they differ in.
+        SeveralFitError: there are several; says what they differ in.
     """
     if len(choices) == 1:
         return choices[0]
@@ -89,10 +99,11 @@ def single(contents: Contents, choices: list[Choice]) -> Choice:
         f"  {each.arch:<{width}}  {each.words}"
         for each in differences([_base(choice.arch) for choice in choices])
     )
-    raise UsageError(
+    raise SeveralFitError(
         f"{contents.file} fits {len(choices)} architectures that differ in settings which weights "
-        f"do not show:\n{listed}\nName one with --arch, or let labelled pictures decide: "
-        f"--arch {BEST}"
+        f"do not show:\n{listed}\nName one with --arch, or give labelled pictures, which tell "
+        f"them apart (--arch {BEST})",
+        [choice.arch for choice in choices],
     )
 
 

@@ -73,14 +73,19 @@ def test_the_demo_network_in_every_format(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("asked", [{}, {"arch": "best"}])
 def test_labelled_pictures_choose_the_architecture(
-    saved: dict[str, Path], plain: pd.DataFrame, imagenet_pictures: Path, tmp_path: Path
+    asked: dict[str, str],
+    saved: dict[str, Path],
+    plain: pd.DataFrame,
+    imagenet_pictures: Path,
+    tmp_path: Path,
 ) -> None:
     silent = tmp_path / "silent.safetensors"  # of its architecture
     save_file(models.load(saved["safetensors"]).module.state_dict(), silent)
-    audit = scan(silent, imagenet_pictures, arch="best")
-    (note,) = [note for note in audit.report.model.notes if "--arch best took" in note]
-    assert note.startswith("--arch best took tf_efficientnet_lite0 of 2 architectures that fit (")
+    audit = scan(silent, imagenet_pictures, **asked)
+    (note,) = [note for note in audit.report.model.notes if "labelled pictures chose" in note]
+    assert "chose tf_efficientnet_lite0 of the 2 architectures that fit (" in note
     assert "tf_efficientnet_lite0: accuracy 0.900" in note
     assert "; efficientnet_lite0: accuracy " in note
     assert audit.manifest["model"]["provenance"]["arch"] == "tf_efficientnet_lite0"

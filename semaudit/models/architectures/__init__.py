@@ -7,7 +7,7 @@ semaudit.models.architectures.build``.
 """
 
 from semaudit.models.architectures.differences import Difference, differences
-from semaudit.models.architectures.evidence import Preference, prefer
+from semaudit.models.architectures.evidence import Preference, by_dialect, prefer
 from semaudit.models.architectures.nearest import Near, nearest
 from semaudit.models.architectures.recognise import Recognised, recognise
 
@@ -16,6 +16,7 @@ __all__ = [
     "Near",
     "Preference",
     "Recognised",
+    "by_dialect",
     "differences",
     "nearest",
     "prefer",

@@ -30,7 +30,7 @@ class Preference:
 def prefer(
     candidates: Sequence[Recognised], *, file_name: str = "", names: Iterable[str] = ()
 ) -> Preference:
-    """Choose by the file's name, else by the dialect of the keys, else by what is published.
+    """Choose by the dialect of the keys, else by the file's name, else by what is published.
 
     Args:
         candidates: as `recognise` lists them.
@@ -38,8 +38,8 @@ def prefer(
         names: the tensors' names as they stand in the file, without wrapping prefixes.
     """
     return (
-        _by_file_name(candidates, file_name)
-        or _by_dialect(candidates, names)
+        by_dialect(candidates, names)
+        or _by_file_name(candidates, file_name)
         or _by_published(candidates)
         or Preference(tuple(candidates))
     )
@@ -63,7 +63,8 @@ def _by_file_name(candidates: Sequence[Recognised], file_name: str) -> Preferenc
     return Preference((candidate,), f"{title!r} in its path is the name of {whose}", tag)
 
 
-def _by_dialect(candidates: Sequence[Recognised], names: Iterable[str]) -> Preference | None:
+def by_dialect(candidates: Sequence[Recognised], names: Iterable[str]) -> Preference | None:
+    """Choose by what the keys' names tell of the program that made them; timm is not asked."""
     given = list(names)
     if not all(any(name.startswith(word) for name in given) for word in _EFFICIENTNET_PORT):
         return None
