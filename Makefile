@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh clone: make demo, make test.
+# Two commands do everything on a fresh clone: make demo, make test. The rest: make slow, make bench.
 # They need Python 3.10 or newer and make; all else goes into .venv, and stays there.
 
 PYTHON ?= python3
@@ -6,12 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint unit bench clean
+.PHONY: demo test lint unit slow bench recognition clean
 
 demo: $(STAMP)  ## Scan a real ImageNet network on real labelled photographs.
 	$(BIN)/python examples/demo.py
 
-test: lint unit  ## Lint, format, types, then the tests.
+test: lint unit  ## Lint, format, types, then all tests but the slow ones.
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -19,11 +19,17 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not slow"
+
+slow: $(STAMP)  ## The slow tests: fuzzing, every format, the whole index of architectures anew.
+	$(BIN)/python -m pytest -q -m slow
 
 bench: $(STAMP)  ## Ratios of scan to bare forwards, and peak memory.
 	$(BIN)/python tests/benchmarks/scan_overhead.py
 	$(BIN)/python tests/benchmarks/scan_memory.py
+
+recognition: $(STAMP)  ## Recognise every architecture of timm, changed in several ways.
+	$(BIN)/python tests/benchmarks/recognition.py
 
 # Installed once, and again only when the dependencies change.
 $(STAMP): pyproject.toml

@@ -30,7 +30,7 @@ class Preference:
 def prefer(
     candidates: Sequence[Recognised], *, file_name: str = "", names: Iterable[str] = ()
 ) -> Preference:
-    """Choose by the dialect of the keys, else by the file's name, else by what is published.
+    """Choose by the file's name, else by the dialect of the keys, else by what is published.
 
     Args:
         candidates: as `recognise` lists them.
@@ -38,8 +38,8 @@ def prefer(
         names: the tensors' names as they stand in the file, without wrapping prefixes.
     """
     return (
-        by_dialect(candidates, names)
-        or _by_file_name(candidates, file_name)
+        _by_file_name(candidates, file_name)
+        or by_dialect(candidates, names)
         or _by_published(candidates)
         or Preference(tuple(candidates))
     )
