@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -55,7 +56,22 @@ def open_model(model: Model, data: Data, settings: Settings, place: Runtime) -> 
         try:
             return _contest(error.archs, model, data, settings, place)
         except UnlabelledError:
-            raise error from None
+            if error.likeliest is None:
+                raise error from None
+        return _guessed(error, model, data, settings, place)
+
+
+def _guessed(
+    error: SeveralFitError, model: Model, data: Data, settings: Settings, place: Runtime
+) -> Classifier:
+    arch, why = error.likeliest or ("", "")
+    classifier = _open(model, data, settings.model_copy(update={"arch": arch}), place)
+    others = ", ".join(each for each in error.archs if each != arch)
+    note = (
+        f"architecture {arch} is a guess: the tensors fit {others} too, which weights do not tell "
+        f"apart, and {why}; name it with --arch, or give labelled pictures"
+    )
+    return replace(classifier, notes=(note, *classifier.notes))
 
 
 def _open(model: Model, data: Data, settings: Settings, place: Runtime) -> Classifier:

@@ -7,18 +7,33 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from semaudit.errors import ModelError, UsageError
-from semaudit.models.architectures import Recognised, differences, nearest, prefer, recognise
+from semaudit.models.architectures import (
+    Recognised,
+    differences,
+    likeliest,
+    nearest,
+    prefer,
+    recognise,
+)
 from semaudit.models.files.contents import Contents
 from semaudit.models.files.prefixes import stages
 from semaudit.models.files.wrappers import StateDict
 
 
 class SeveralFitError(UsageError):
-    """Several architectures fit a checkpoint, ``archs``, and nothing tells which it is."""
+    """Several architectures fit a checkpoint and nothing in it tells which it is.
 
-    def __init__(self, message: str, archs: Sequence[str]) -> None:
+    Attributes:
+        archs: their names.
+        likeliest: the one to guess, and why, if one is.
+    """
+
+    def __init__(
+        self, message: str, archs: Sequence[str], likeliest: tuple[str, str] | None
+    ) -> None:
         super().__init__(message)
         self.archs = tuple(archs)
+        self.likeliest = likeliest
 
 
 ASKED = "named by --arch"
@@ -104,7 +119,15 @@ def single(contents: Contents, choices: list[Choice]) -> Choice:
         f"do not show:\n{listed}\nName one with --arch, or give labelled pictures, which tell "
         f"them apart (--arch {BEST})",
         [choice.arch for choice in choices],
+        _guess(choices),
     )
+
+
+def _guess(choices: Sequence[Choice]) -> tuple[str, str] | None:
+    preference = likeliest([choice.sizes for choice in choices if choice.sizes is not None])
+    if preference is None or len(preference.candidates) > 1:
+        return None
+    return preference.candidates[0].arch, str(preference.evidence)
 
 
 def _recognised(contents: Contents) -> tuple[StateDict, list[Recognised]]:

@@ -17,13 +17,13 @@ from collections.abc import Iterator
 
 import timm
 
-from semaudit.models.architectures import Recognised, prefer, recognise
+from semaudit.models.architectures import Recognised, likeliest, recognise
 from semaudit.models.architectures.meta import built, shapes_of
 from semaudit.models.architectures.tree import Shape
 
 SMALL = 4
 OUTCOMES = ("alone", "small set", "large set", "same module", "missed")
-WITH_EVIDENCE = "as it is, class count as evidence"
+WITH_EVIDENCE = "as it is, published weights as evidence"
 VARIANTS: dict[str, dict[str, object]] = {
     "as it is": {},
     WITH_EVIDENCE: {},
@@ -98,7 +98,8 @@ def main() -> None:
             begin = time.process_time()
             found = recognise(shapes)
             if variant == WITH_EVIDENCE:
-                found = list(prefer(found).candidates)
+                guess = likeliest(found)
+                found = found if guess is None else list(guess.candidates)
             slowest = max(slowest, time.process_time() - begin)
             result = outcome(arch, shapes, truth, found)
             counts[variant][result] += 1

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import timm
 import torch
 from shared import ARCH, Run
 
@@ -372,3 +373,16 @@ def test_a_failing_scan_leaves_the_earlier_audit(
 def test_the_report_is_a_document(audited: Path) -> None:
     assert isinstance(read_report(audited / "report.json"), Report)
     assert pq.ParquetFile(audited / "samples.parquet").metadata.num_rows == 12 * 13
+
+
+def test_labels_tell_apart_what_weights_do_not(cli: Run, pictures: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    state = timm.create_model("resnet18", num_classes=4).state_dict()
+    torch.save(state, tmp_path / "r.pt")
+    words = ("scan", str(tmp_path / "r.pt"), "--data", str(pictures), "--select", "identity")
+    ended = cli(*words, "--img-size", "32")
+    assert "note: labelled pictures chose resnet" in ended.stdout
+    ended = cli(*words, "--img-size", "32", "--ignore-labels")
+    assert "note: architecture resnet18 is a guess: the tensors fit resnetblur18 too" in " ".join(
+        ended.stdout.split()
+    )

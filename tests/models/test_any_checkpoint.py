@@ -109,8 +109,8 @@ def test_other_image_and_patch_sizes_come_from_the_tensors(tmp_path: Path) -> No
 
 
 def test_a_head_that_was_replaced(tmp_path: Path) -> None:
-    module = _module("resnet18")
-    module.fc = nn.Sequential(nn.Dropout(0.5), nn.Linear(512, 7))
+    module = _module("resnet26")
+    module.fc = nn.Sequential(nn.Dropout(0.5), nn.Linear(2048, 7))
     classifier = load(bare(module.state_dict(), tmp_path))
     assert classifier.num_classes == 7
     assert "fc.1.weight as fc.weight" in str(classifier.provenance["keys"])
@@ -123,8 +123,8 @@ def test_a_head_that_was_replaced(tmp_path: Path) -> None:
 
 
 def test_a_trunk_without_a_head_is_an_embedding(tmp_path: Path) -> None:
-    classifier = load(bare(_module("resnet18", num_classes=0).state_dict(), tmp_path))
-    assert (classifier.activation, classifier.num_classes) == ("none", 512)
+    classifier = load(bare(_module("regnetx_002", num_classes=0).state_dict(), tmp_path))
+    assert (classifier.activation, classifier.num_classes) == ("none", 368)
 
 
 def test_the_architecture_that_a_file_states_is_believed_if_it_fits(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_the_architecture_that_a_file_states_is_believed_if_it_fits(tmp_path: Pa
 
 def test_what_a_file_states_of_preprocessing_and_classes_is_taken(tmp_path: Path) -> None:
     content = {
-        "state_dict": _module("resnet18", num_classes=2).state_dict(),
+        "state_dict": _module("regnetx_002", num_classes=2).state_dict(),
         "class_to_idx": {"cat": 0, "dog": 1},
         "args": {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6], "img_size": 96},
     }

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from semaudit.models.architectures import Recognised, differences, prefer, recognise
+from semaudit.models.architectures import Recognised, differences, likeliest, prefer, recognise
 from semaudit.models.architectures.meta import built, shapes_of
 
 PORT = ["_conv_stem.weight", "_bn0.weight", "_blocks.0._bn1.weight", "_fc.weight"]
@@ -49,12 +49,19 @@ def test_a_name_of_the_same_module_is_chosen_by_the_file():
     assert preferred.tag == "fb_dist_in1k"
 
 
-def test_a_class_count_that_only_some_were_published_with_decides():
+def test_the_likeliest_is_what_was_published_with_as_many_classes():
     swins = ["swinv2_large_window12_192", "swinv2_large_window12to16_192to256"]
-    for count, left in ((21841, swins[:1]), (1000, swins[1:]), (7, swins)):
-        preferred = prefer([Recognised(arch, count, 3) for arch in swins])
-        assert [candidate.arch for candidate in preferred.candidates] == left
-        assert (preferred.evidence is None) == (count == 7)
+    for count, left in ((21841, swins[:1]), (1000, swins[1:])):
+        guess = likeliest([Recognised(arch, count, 3) for arch in swins])
+        assert guess is not None
+        assert [candidate.arch for candidate in guess.candidates] == left
+    assert likeliest([Recognised(arch, 7, 3) for arch in swins]) is None
+
+
+def test_else_the_likeliest_is_what_was_published_at_all():
+    guess = likeliest([Recognised(arch, 7, 3) for arch in ("resnet18", "resnetblur18")])
+    assert guess is not None
+    assert [candidate.arch for candidate in guess.candidates] == ["resnet18"]
 
 
 def test_a_single_candidate_is_told_its_tag():

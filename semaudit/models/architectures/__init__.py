@@ -7,7 +7,7 @@ semaudit.models.architectures.build``.
 """
 
 from semaudit.models.architectures.differences import Difference, differences
-from semaudit.models.architectures.evidence import Preference, by_dialect, prefer
+from semaudit.models.architectures.evidence import Preference, by_dialect, likeliest, prefer
 from semaudit.models.architectures.nearest import Near, nearest
 from semaudit.models.architectures.recognise import Recognised, recognise
 
@@ -18,6 +18,7 @@ __all__ = [
     "Recognised",
     "by_dialect",
     "differences",
+    "likeliest",
     "nearest",
     "prefer",
     "recognise",

@@ -30,7 +30,7 @@ class Preference:
 def prefer(
     candidates: Sequence[Recognised], *, file_name: str = "", names: Iterable[str] = ()
 ) -> Preference:
-    """Choose by the file's name, else by the dialect of the keys, else by what is published.
+    """Choose by the file's name, else by the dialect of the keys.
 
     Args:
         candidates: as `recognise` lists them.
@@ -40,7 +40,6 @@ def prefer(
     return (
         _by_file_name(candidates, file_name)
         or by_dialect(candidates, names)
-        or _by_published(candidates)
         or Preference(tuple(candidates))
     )
 
@@ -79,10 +78,11 @@ def by_dialect(candidates: Sequence[Recognised], names: Iterable[str]) -> Prefer
     )
 
 
-def _by_published(candidates: Sequence[Recognised]) -> Preference | None:
+def likeliest(candidates: Sequence[Recognised]) -> Preference | None:
     """Prefer what timm publishes weights of: with as many classes, else at all.
 
-    What is trained further mostly starts from published weights.
+    What is trained further mostly starts from published weights. That is a guess, not evidence.
+    None where it does not tell the candidates apart.
     """
     counts = {candidate.arch: _class_counts(candidate) for candidate in candidates}
     same = tuple(c for c in candidates if c.num_classes in counts[c.arch])
