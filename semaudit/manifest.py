@@ -49,6 +49,10 @@ def build(
         "model": {
             "name": classifier.name,
             "num_classes": classifier.num_classes,
+            "activation": classifier.activation,
+            "output": None if classifier.form is None else asdict(classifier.form),
+            "differentiable": classifier.differentiable,
+            "notes": list(classifier.notes),
             "provenance": classifier.provenance,
             "preprocessing": asdict(classifier.preprocessing),
         },

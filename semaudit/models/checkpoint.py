@@ -33,6 +33,17 @@ from semaudit.models.torchvision_models import (
 )
 from semaudit.models.weights import file_sha256
 
+SHAPING = frozenset(
+    (
+        *("img_size", "patch_size", "window_size", "global_pool", "class_token", "reg_tokens"),
+        *("no_embed_class", "pos_embed", "qkv_bias", "qk_norm", "init_values", "fc_norm"),
+        *("pre_norm", "final_norm", "embed_dim", "embed_dims", "depth", "depths", "num_heads"),
+        *("mlp_ratio", "act_layer", "norm_layer", "drop_rate", "drop_path_rate", "output_stride"),
+        *("stem_type", "aa_layer", "pad_type", "bn_eps", "dynamic_img_size", "strict_img_size"),
+    )
+)
+"""Arguments of timm's models that a file may state: none of them opens another file."""
+
 
 def open_checkpoint(path: Path, opening: Opening, reading: Reading) -> Opened:
     """Open a checkpoint as the architecture that is asked for, stated inside, or recognised.
@@ -137,7 +148,8 @@ def _build(
         channels = asked or (sizes.in_chans if sizes else 3)
         built_there = build_torchvision(arch, classes, sizes.options if sizes else {})
         return with_channels(built_there, channels), channels
-    arguments = {**contents.metadata.model_args, **_sizes(sizes, reading), **opening.model_kwargs}
+    stated, _ = believable_arguments(contents.metadata.model_args)
+    arguments = {**stated, **_sizes(sizes, reading), **opening.model_kwargs}
 
     def built(classes: int | None, channels: int | None) -> nn.Module:
         return build(
@@ -160,6 +172,15 @@ def _build(
         asked or implied.in_chans or have[1],
     )
     return (module if want == have else built(*want)), want[1]
+
+
+def believable_arguments(stated: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
+    """Part the arguments that a file states into those that shape a module and all others.
+
+    Others could name further files to be opened: timm's ``checkpoint_path`` unpickles one.
+    """
+    taken = {key: value for key, value in stated.items() if key in SHAPING}
+    return taken, sorted(stated.keys() - taken.keys())
 
 
 def _sizes(sizes: Recognised | None, reading: Reading) -> Mapping[str, object]:
@@ -203,6 +224,10 @@ def _told(opened: Opened, contents: Contents, choice: Choice) -> Opened:
         height, width = side if isinstance(side, tuple) else (side, side)
         stated["input_size"] = (opened.in_chans, height, width)
     notes = [*contents.notes, *choice.notes]
+    if refused := believable_arguments(metadata.model_args)[1]:
+        notes.append(
+            f"arguments that the file states and that were not taken: {', '.join(refused)}"
+        )
     if choice.how != ASKED:
         notes.insert(0, f"architecture {choice.arch}: {choice.how}")
     if choice.sizes is not None and choice.sizes.also:
