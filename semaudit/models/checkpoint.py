@@ -224,10 +224,8 @@ def _told(opened: Opened, contents: Contents, choice: Choice) -> Opened:
         height, width = side if isinstance(side, tuple) else (side, side)
         stated["input_size"] = (opened.in_chans, height, width)
     notes = [*contents.notes, *choice.notes]
-    if refused := believable_arguments(metadata.model_args)[1]:
-        notes.append(
-            f"arguments that the file states and that were not taken: {', '.join(refused)}"
-        )
+    if refused := ", ".join(believable_arguments(metadata.model_args)[1]):
+        notes.append(f"arguments that the file states and that were not taken: {refused}")
     if choice.how != ASKED:
         notes.insert(0, f"architecture {choice.arch}: {choice.how}")
     if choice.sizes is not None and choice.sizes.also:

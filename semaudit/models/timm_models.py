@@ -104,6 +104,12 @@ def _require_folder(name: str) -> None:
         )
 
 
+LOADING = frozenset(
+    ("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
+)
+"""Arguments with which timm opens files, unpickling them with their code."""
+
+
 def build(
     arch: str,
     *,
@@ -123,9 +129,13 @@ def build(
     wanted: dict[str, object] = {"num_classes": num_classes, "in_chans": channels, "img_size": None}
     if not arch.startswith(HUB_PREFIXES) and _needs_size(arch):
         wanted["img_size"] = overrides.spatial_size
-    arguments = {
-        key: value for key, value in {**wanted, **model_kwargs}.items() if value is not None
-    }
+    if forbidden := LOADING & model_kwargs.keys():
+        raise UsageError(
+            f"--model-kwargs {sorted(forbidden)[0]} would load another file; pass the checkpoint "
+            "itself as the model"
+        )
+    wanted |= model_kwargs
+    arguments = {key: value for key, value in wanted.items() if value is not None}
     try:
         module: nn.Module = timm.create_model(arch, pretrained=pretrained, **arguments)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:

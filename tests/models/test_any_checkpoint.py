@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -180,3 +181,26 @@ def test_weights_go_into_a_network_of_the_user_s_own(tmp_path: Path) -> None:
     classifier = load(path, arch=f"{tmp_path / 'own.py'}:build", model_kwargs={"width": 5})
     assert weights_sha256(classifier.module) == weights_sha256(module)
     assert classifier.num_classes == 4
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_file_cannot_have_another_one_unpickled(tmp_path: Path, beside: bool) -> None:
+    class Boom:
+        def __reduce__(self) -> tuple[object, ...]:
+            return Path.touch, (tmp_path / "ran",)
+
+    state = _module("regnetx_002").state_dict()
+    torch.save({"state_dict": state, "x": Boom()}, tmp_path / "notes.txt")
+    stated = {"checkpoint_path": str(tmp_path / "notes.txt"), "drop_rate": 0.1}
+    content = {"state_dict": state}
+    if beside:
+        config = {"architecture": "regnetx_002", "model_args": stated}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+    else:
+        content |= {"arch": "regnetx_002", "model_args": stated}
+    torch.save(content, tmp_path / "model.pt")
+    classifier = load(tmp_path / "model.pt")
+    assert any("not taken: checkpoint_path" in note for note in classifier.notes)
+    assert not (tmp_path / "ran").exists()
+    with pytest.raises(UsageError, match="would load another file"):
+        load("regnetx_002", pretrained=False, model_kwargs=stated)
