@@ -16,7 +16,7 @@ from semaudit.models.live import open_live
 from semaudit.models.opened import Opened
 from semaudit.models.reading import Opening, Reading
 from semaudit.models.recognition import BEST
-from semaudit.models.timm_models import HUB_PREFIXES, open_timm
+from semaudit.models.timm_models import HUB_PREFIXES, LOCAL_PREFIX, local_folder, open_timm
 from semaudit.models.torchvision_models import PREFIX as TORCHVISION
 from semaudit.models.torchvision_models import open_torchvision
 
@@ -55,7 +55,7 @@ def fitting_architectures(model: str | Path, opening: Opening) -> list[str]:
 
 def names_a_file(model: str) -> bool:
     """Whether a word is a path rather than a name."""
-    if model.startswith((*HUB_PREFIXES, TORCHVISION)):
+    if model.startswith((*HUB_PREFIXES, LOCAL_PREFIX, TORCHVISION)):
         return False
     separators = {"/", os.sep}
     if Path(model).exists():
@@ -87,6 +87,9 @@ def _open_file(path: Path, opening: Opening, reading: Reading) -> Opened:
 
 
 def _open_name(model: str, opening: Opening, reading: Reading) -> Opened:
+    if model.startswith(LOCAL_PREFIX):
+        # Read by our own hands, which trust nothing in it, rather than by timm's.
+        return _open_file(find_file(local_folder(model)), opening, reading)
     _refuse_checkpoint_settings(opening, model)
     if model.startswith(TORCHVISION):
         return open_torchvision(

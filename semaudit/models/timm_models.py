@@ -13,7 +13,7 @@ import timm
 from huggingface_hub import constants, get_session
 from torch import nn
 
-from semaudit.errors import ModelError, UsageError, did_you_mean
+from semaudit.errors import ModelError, SemauditError, UsageError, did_you_mean
 from semaudit.models.opened import Opened, Provenance
 from semaudit.models.outputs import OutputForm
 from semaudit.models.preprocessing import (
@@ -24,7 +24,7 @@ from semaudit.models.preprocessing import (
 )
 
 LOCAL_PREFIX = "local-dir:"
-HUB_PREFIXES = ("hf-hub:", "hf_hub:", LOCAL_PREFIX)
+HUB_PREFIXES = ("hf-hub:", "hf_hub:")
 HUB_PATIENCE = 3.0  # seconds
 
 
@@ -43,13 +43,11 @@ def open_timm(
         ModelError: timm knows no such name or tag, or the weights cannot be had.
         UsageError: ``num_classes`` is not what the weights were trained for.
     """
-    if name.startswith(LOCAL_PREFIX):
-        _require_folder(name)
-    elif not name.startswith(HUB_PREFIXES):
+    if not name.startswith(HUB_PREFIXES):
         require_known(name)
         if pretrained:
             _require_pretrained(name)
-    with _offline_when_unreachable(wanted=pretrained and not name.startswith(LOCAL_PREFIX)):
+    with _offline_when_unreachable(wanted=pretrained):
         try:
             module = build(
                 name,
@@ -59,7 +57,7 @@ def open_timm(
                 overrides=overrides,
                 model_kwargs=model_kwargs,
             )
-        except ModelError:
+        except SemauditError:
             raise
         except Exception as error:  # which one depends on the hub's HTTP library and its version
             raise _unfetched(name, error) from error
@@ -82,11 +80,6 @@ UNTRAINED = "the weights are random (--no-pretrained): the figures say nothing o
 
 def _unfetched(name: str, error: Exception) -> ModelError:
     said = f"({type(error).__name__}: {_first_line(error)})"
-    if name.startswith(LOCAL_PREFIX):
-        return ModelError(
-            f"{name.removeprefix(LOCAL_PREFIX)} cannot be opened as a folder of timm's {said}; it "
-            "needs a config.json and model.safetensors or pytorch_model.bin"
-        )
     return ModelError(
         f"the pretrained weights of {name!r} cannot be fetched {said}. Without a network, pass a "
         "checkpoint file, or local-dir:FOLDER with timm's config.json and weights; or point "
@@ -95,13 +88,19 @@ def _unfetched(name: str, error: Exception) -> ModelError:
     )
 
 
-def _require_folder(name: str) -> None:
+def local_folder(name: str) -> Path:
+    """Return the folder that ``local-dir:FOLDER`` names.
+
+    Raises:
+        ModelError: it holds no config.json.
+    """
     folder = Path(name.removeprefix(LOCAL_PREFIX))
     if not (folder / "config.json").is_file():
         raise ModelError(
             f"{folder} holds no config.json, so timm cannot tell what is in it; pass a folder that "
             "timm.models.push_to_hf_hub or save_for_hf wrote, or the checkpoint file itself"
         )
+    return folder
 
 
 LOADING = frozenset(

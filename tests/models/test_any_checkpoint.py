@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from semaudit.errors import UsageError
+from semaudit.errors import ModelError, UsageError
 from semaudit.models import candidates, load, weights_sha256
 
 QUICK = (
@@ -204,3 +204,16 @@ def test_a_file_cannot_have_another_one_unpickled(tmp_path: Path, beside: bool) 
     assert not (tmp_path / "ran").exists()
     with pytest.raises(UsageError, match="would load another file"):
         load("regnetx_002", pretrained=False, model_kwargs=stated)
+
+
+def test_a_folder_that_timm_wrote(tmp_path: Path) -> None:
+    module = _module("regnetx_002", num_classes=2)
+    config = {"label_names": ["cat", "dog"], "mean": (0.1, 0.1, 0.1)}
+    timm.models.save_for_hf(module, tmp_path, model_config=config, safe_serialization=True)
+    for name in (f"local-dir:{tmp_path}", str(tmp_path)):
+        classifier = load(name)
+        assert weights_sha256(classifier.module) == weights_sha256(module)
+        assert classifier.provenance["arch"] == "regnetx_002.pycls_in1k"
+        assert classifier.class_names.names == ("cat", "dog")
+    with pytest.raises(ModelError, match=r"holds no config\.json"):
+        load(f"local-dir:{tmp_path / 'no'}")
