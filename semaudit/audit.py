@@ -207,6 +207,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             unreadable_count=streamed.unreadable_count,
             warnings=warnings,
             preprocessing=compared,
+            smoke_test=data is None and settings.dataset is None,
         )
         report = report.model_copy(
             update={"verdicts": gates.judge(bound, samples, report.degenerate)}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.stats import binomtest, wilcoxon
+from torch import Tensor
 
 from semaudit.errors import UsageError
 from semaudit.images import ImageSource, as_float
@@ -16,17 +21,36 @@ ENOUGH = 100
 """Pictures that settle it: architectures that share their shapes differ a lot or hardly."""
 
 
-class UnlabelledError(UsageError):
-    """The pictures have no labels that could tell architectures apart."""
+FEWEST = 8
+"""Fewer labelled pictures tell nothing."""
+
+LEVEL = 0.01
+"""Of the tests, one-sided; shared by the comparisons (Bonferroni)."""
+
+
+class UndecidedError(UsageError):
+    """The pictures do not tell architectures apart."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What one architecture makes of the pictures."""
+    """What one architecture makes of n pictures.
+
+    Attributes:
+        arch: its name.
+        right: (n,) whether the top class is the label.
+        loss: (n,) cross-entropy, bits.
+        chance: the share that a blind guess gets right.
+    """
 
     arch: str
-    accuracy: float
-    cross_entropy: float
+    right: NDArray[np.bool_]
+    loss: NDArray[np.float64]
+    chance: float
+
+    def __str__(self) -> str:
+        accuracy, loss = self.right.mean(), self.loss.mean()
+        return f"{self.arch}: accuracy {accuracy:.3f}, cross-entropy {loss:.3f} bits"
 
 
 def contest(
@@ -35,9 +59,10 @@ def contest(
     open_source: Callable[[Classifier], ImageSource],
     batch_size: int,
 ) -> Classifier:
-    """Open a checkpoint as each architecture and return the one that is right most often.
+    """Open a checkpoint as each architecture and return the one that fits the labels best.
 
-    The lower cross-entropy decides between equals. The classifier's notes say what each gave.
+    It has to be better than chance, and its cross-entropy lower than every other's beyond chance:
+    otherwise wrong labels would choose whichever is least sure. The notes say what each gave.
 
     Args:
         archs: the architectures that the tensors fit.
@@ -46,42 +71,63 @@ def contest(
         batch_size: pictures in a forward.
 
     Raises:
-        UnlabelledError: the pictures have no labels.
+        UndecidedError: the pictures have no labels, are too few, or do not tell them apart.
     """
     entries = [
         (_score(arch, classifier, open_source(classifier), batch_size), classifier)
         for arch in archs
         for classifier in [open_one(arch)]
     ]
-    scored, best = min(entries, key=lambda entry: (-entry[0].accuracy, entry[0].cross_entropy))
-    table = "; ".join(
-        f"{each.arch}: accuracy {each.accuracy:.3f}, cross-entropy {each.cross_entropy:.3f} bits"
-        for each, _ in sorted(entries, key=lambda entry: entry[0] is not scored)
-    )
+    entries.sort(key=lambda entry: float(entry[0].loss.mean()))
+    scored = [each for each, _ in entries]
+    table = "; ".join(map(str, scored))
+    if not _is_clear(scored[0], scored[1:]):
+        raise UndecidedError(
+            f"{len(scored[0].loss)} labelled pictures do not tell the architectures apart "
+            f"({table}); name one with --arch"
+        )
+    best = entries[0][1]
     note = (
-        f"labelled pictures chose {scored.arch} of the {len(archs)} architectures that fit "
+        f"labelled pictures chose {scored[0].arch} of the {len(archs)} architectures that fit "
         f"({table}); --arch names another"
     )
     return replace(best, notes=(note, *best.notes))
 
 
+def _is_clear(best: Scored, others: Sequence[Scored]) -> bool:
+    if len(best.loss) < FEWEST:
+        return False
+    beyond = binomtest(int(best.right.sum()), len(best.right), best.chance, alternative="greater")
+    level = LEVEL / len(others)
+    return beyond.pvalue < LEVEL and all(
+        wilcoxon(best.loss, other.loss, alternative="less").pvalue < level for other in others
+    )
+
+
 @torch.inference_mode()
 def _score(arch: str, classifier: Classifier, source: ImageSource, batch_size: int) -> Scored:
-    if not source.labelled:
-        raise UnlabelledError(
-            "--arch best needs labelled pictures to tell the architectures apart; name one of them "
-            "with --arch instead"
+    if not source.labelled or classifier.activation != "softmax":
+        raise UndecidedError(
+            "only labelled pictures, and a model that chooses one class of several, tell "
+            "architectures apart; name one with --arch"
         )
     device = classifier.placement.device
-    right = loss = torch.zeros((), device=device, dtype=torch.float32)
-    count = 0
+    right, loss = list[Tensor](), list[Tensor]()
     for batch in source.batches(batch_size):
-        if not len(batch):
+        known = (batch.labels >= 0) & (batch.labels < classifier.num_classes)
+        if not known.any():
             continue
-        logits = classifier(as_float(batch.images, device)).logits.float()
-        labels = batch.labels.to(device)
-        right = right + (logits.argmax(-1) == labels).sum()
-        loss = loss + F.cross_entropy(logits, labels, reduction="sum")
-        count += len(batch)
-    bits = float(loss) / max(count, 1) / torch.log(torch.tensor(2.0)).item()
-    return Scored(arch, float(right) / max(count, 1), bits)
+        logits = classifier(as_float(batch.images[known], device)).logits.float().cpu()
+        labels = batch.labels[known]
+        right.append(logits.argmax(-1) == labels)
+        loss.append(F.cross_entropy(logits, labels, reduction="none") / math.log(2))
+        if sum(map(len, loss)) >= ENOUGH:
+            break
+    if not loss:
+        raise UndecidedError("no labelled picture could be read; name one with --arch")
+    return Scored(
+        arch,
+        torch.cat(right).numpy(),
+        torch.cat(loss).double().numpy(),
+        1 / classifier.num_classes,
+    )

@@ -39,7 +39,10 @@ def degenerate(
     """
     classes = samples.image("clean_class")
     mean = output_sum / len(classes)
-    own = 0.0 if activation == "none" else float(samples.image("entropy").mean())
+    if activation == "none":  # an embedding of zeros has no direction
+        own = -float((samples.image("logit_norm") > 0).mean())
+    else:
+        own = float(samples.image("entropy").mean())
     information = _spread(mean, activation) - own
     distances = [
         _spread((mean + other) / 2, activation)
@@ -57,7 +60,7 @@ def degenerate(
 
 
 def _spread(point: Array, activation: Activation) -> float:
-    """How undecided a mean output (g, k) is: its entropy in bits, of embeddings 1 - |m|**2."""
+    """How undecided a mean output (g, k) is: its entropy in bits, of embeddings -|m|**2."""
     if activation == "none":
-        return float(1 - np.sum(point**2))
+        return -float(np.sum(point**2))
     return float(-np.sum(point * np.log2(np.where(point > 0, point, 1))))

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from torch import Tensor, nn
 
 from semaudit import models, plugins
-from semaudit.contest import ENOUGH, UnlabelledError, contest
+from semaudit.contest import ENOUGH, UndecidedError, contest
 from semaudit.errors import UsageError
 from semaudit.images import ImageSource, TensorSource, open_pictures
 from semaudit.models import BEST, Classifier, PreprocessingOverrides, SeveralFitError
@@ -55,9 +55,10 @@ def open_model(model: Model, data: Data, settings: Settings, place: Runtime) -> 
     except SeveralFitError as error:
         try:
             return _contest(error.archs, model, data, settings, place)
-        except UnlabelledError:
-            if error.likeliest is None:
-                raise error from None
+        except UndecidedError as undecided:
+            # A guess must not decide a gate.
+            if error.likeliest is None or settings.fail_on:
+                raise UsageError(f"{error}\n({undecided})") from None
         return _guessed(error, model, data, settings, place)
 
 
@@ -118,7 +119,8 @@ def _contest(
         return _open(model, data, settings.model_copy(update={"arch": arch}), place)
 
     def open_some(classifier: Classifier) -> ImageSource:
-        return open_data(data, some(settings, ENOUGH), classifier)
+        few = some(settings, ENOUGH) if data is None or isinstance(data, (str, Path)) else settings
+        return open_data(data, few, classifier)
 
     return open_one(archs[0]) if len(archs) == 1 else contest(archs, open_one, open_some, SMALL)
 
@@ -166,7 +168,7 @@ def open_data(data: Data, settings: Settings, classifier: Classifier) -> ImageSo
 
 
 _OF_FILES = (
-    *("dataset", "split", "class_map", "path_column", "label_column"),
+    *("dataset", "split", "class_map", "path_column", "label_column", "compare_preprocessing"),
     *("label_pattern", "ignore_labels", "num_samples"),
 )
 

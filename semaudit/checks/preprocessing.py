@@ -78,7 +78,8 @@ class Trial:
         """Classify the pictures under an alternative."""
         images, given = self.images, alternative.preprocessing
         if self.reopen is not None and _geometry(given) != _geometry(self.classifier.preprocessing):
-            images = _first(self.reopen(given), self.batch_size, len(images))[0]
+            classes = self.classifier.num_classes
+            images = _first(self.reopen(given), self.batch_size, len(images), classes)[0]
         return answers(
             # Compiling takes longer than these few pictures.
             replace(
@@ -128,7 +129,7 @@ def suspect_preprocessing(
     away = None if own is None else away_from(own, current, geometry=geometry)
     images = labels = torch.empty(0)
     if can_tell(classifier, source):
-        images, labels = _first(source, batch_size, pictures)
+        images, labels = _first(source, batch_size, pictures, classifier.num_classes)
     if len(images) < FEWEST:
         text = f"what that does was not measured, which takes {FEWEST} labelled pictures"
         return [] if away is None else [Suspicion("override", f"{away.claim}; {text}")]
@@ -158,11 +159,13 @@ def can_tell(classifier: Classifier, source: ImageSource) -> bool:
     return classifier.activation == "softmax" and source.labelled and len(source) >= FEWEST
 
 
-def _first(source: ImageSource, batch_size: int, pictures: int) -> tuple[Tensor, Tensor]:
+def _first(
+    source: ImageSource, batch_size: int, pictures: int, num_classes: int
+) -> tuple[Tensor, Tensor]:
     """The first labelled pictures (n, c, h, w) that can be read, and their labels (n,)."""
     images, labels, count = list[Tensor](), list[Tensor](), 0
     for batch in source.batches(batch_size):
-        known = batch.labels != NO_LABEL
+        known = (batch.labels != NO_LABEL) & (batch.labels < num_classes)
         if known.any():
             images.append(batch.images[known])
             labels.append(batch.labels[known])

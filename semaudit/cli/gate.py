@@ -54,6 +54,11 @@ def gate(
         raise GateError("there is no limit to judge: give --fail-on 'flip_rate<=0.05'")
     limits = [gates.parse(text) for text in settings.fail_on]
     report = read_report(audit / REPORT)
+    if report.data.smoke_test:
+        raise GateError(
+            f"{audit} is a smoke test on a few photographs, which decides nothing: scan pictures "
+            "of your own with --data"
+        )
     metrics = {each.name: each.metric for each in report.metrics}
     bound = gates.bind(limits, metrics, report.layout, report.data.labelled)
     samples = Samples(audit, report.layout)

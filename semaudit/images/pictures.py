@@ -119,6 +119,7 @@ def open_pictures(
         ImageError: the pictures cannot be listed or labelled.
         UsageError: settings that are wrong, or do not suit the pictures.
     """
+    _check_settings(data, dataset, split, ignore_labels, label_pattern, class_map, label_column)
     labels = not ignore_labels and label_pattern is None
     wanted = _Wanted(split, labels, path_column, label_column, preprocessing.input_size[0])
     chosen_map = None if class_map is None else read_class_map(class_map, num_classes)
@@ -139,6 +140,29 @@ def open_pictures(
     listing = unlabelled(found) if ignore_labels else listing_of(found, targets)
     items = take(listing.items, num_samples, seed)
     return FolderSource(ImageDataset(items, preprocessing, background), listing)
+
+
+def _check_settings(
+    data: Path | None,
+    dataset: str | None,
+    split: str | None,
+    ignore_labels: bool,
+    label_pattern: str | None,
+    class_map: Path | None,
+    label_column: str | None,
+) -> None:
+    """Refuse settings that would have no effect.
+
+    Raises:
+        UsageError: naming the two that do not go together.
+    """
+    if data is None and dataset is None and (split or class_map or label_pattern):
+        raise UsageError("--split, --class-map and --label-pattern need --data")
+    if ignore_labels and class_map is not None:
+        raise UsageError("--class-map says what labels stand for, and --ignore-labels drops them")
+    if label_column is not None and (ignore_labels or label_pattern is not None):
+        other = "--ignore-labels" if ignore_labels else "--label-pattern"
+        raise UsageError(f"--label-column does not go with {other}")
 
 
 def open_folder(
@@ -191,6 +215,9 @@ def _find(data: Path | None, dataset: str | None, wanted: _Wanted) -> Found:
     if tars.is_pattern(data):
         return _in_tars(data, wanted)
     check_readable(data)
+    listed = not data.is_dir() and data.suffix.lower() in tables.SUFFIXES
+    if wanted.path_column is not None and not listed:
+        raise UsageError(f"--path-column goes with a list of paths, and {data} is none")
     return _in_folder(data, wanted) if data.is_dir() else _in_file(data, wanted)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from semaudit.errors import ImageError
 from semaudit.images.origins import shown
 
+_HALF_OF_16_BITS = 1 << 15
 _PICTURE_CHANNELS = (1, 3, 4)
 _STRIDE = 1 << 24  # values of a part in which the range of an array is searched
 
@@ -157,8 +158,18 @@ def _factor(block: Block, where: str) -> tuple[float, tuple[str, ...]]:
         return 255.0, (f"{where} lies in [0, 1] and was rounded to 256 levels",)
     if kind == "f" and not _all_whole(block):
         return 1.0, (f"{where} lies in [0, 255] and was rounded to 256 levels",)
+    if kind != "f" and high <= 1:
+        raise ImageError(
+            f"{where} holds only 0 and 1 as {block.dtype}, which may be black and white or nearly "
+            "black; store true and false, or floats in [0, 1]"
+        )
     if high <= 255:
         return 1.0, ()
+    if high < _HALF_OF_16_BITS:
+        raise ImageError(
+            f"{where} goes up to {high:.0f}, and it cannot be told what full scale is; divide by "
+            "it and store floats in [0, 1]"
+        )
     return 1 / 257, (f"{where} has 16 bits a value and was rounded to 256 levels",)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
-from semaudit.errors import ModelError
+from semaudit.errors import ModelError, UsageError
 from semaudit.metric import Activation
 from semaudit.models.classifier import Classifier, Placement, references
 from semaudit.models.names import class_names, embedding_name
@@ -49,14 +51,17 @@ def assemble(opened: Opened, reading: Reading) -> Classifier:
         form = examined.form
         notes += examined.notes
     else:
-        form = opened.form
+        form = replace(opened.form, scale=reading.output or "logits")
+        if form.width == 1 and activation == "softmax":
+            notes.append(
+                "the output is one value a picture: taken for yes (class 1) against no (0)"
+            )
     if opened.embeds and reading.activation is None:
         activation = "none"
-        notes.append(
-            "the model has no classifying layer: its output is taken for an embedding, shift is by "
-            "cosine, and there is no class that could flip"
-        )
-    width = form.width if activation == "none" else form.num_classes
+        notes.append("the model has no classifying layer: its output is taken for an embedding")
+    if activation == "none":
+        notes.append("of an embedding shift is by cosine, and there is no class that could flip")
+    width = form.num_classes(activation)
     names = embedding_name() if activation == "none" else class_names(width, opened.labels)
     # A frozen program keeps its weights out of sight: then the file's hash stands for them.
     sha256 = weights_sha256(module) if module.state_dict() else opened.provenance.get("file_sha256")
@@ -94,7 +99,12 @@ def _examined(
             num_classes=reading.num_classes or opened.num_classes,
             scale=reading.output,
         )
+    except UsageError as error:
+        raise UsageError(f"{opened.name}: {error}") from error
     except ModelError as error:
+        if reading.num_classes is not None:
+            wrong = f"--num-classes {reading.num_classes} does not fit {opened.name}: {error}"
+            raise UsageError(wrong) from error
         raise ModelError(f"{opened.name}: {error}") from error
 
 

@@ -146,7 +146,8 @@ def _build(
     if arch.startswith(TORCHVISION):
         classes = reading.num_classes or (sizes and sizes.num_classes) or None
         channels = asked or (sizes.in_chans if sizes else 3)
-        built_there = build_torchvision(arch, classes, sizes.options if sizes else {})
+        options = {**(sizes.options if sizes else {}), **opening.model_kwargs}
+        built_there = build_torchvision(arch, classes, options)
         return with_channels(built_there, channels), channels
     stated, _ = believable_arguments(contents.metadata.model_args)
     arguments = {**stated, **_sizes(sizes, reading), **opening.model_kwargs}

@@ -14,12 +14,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from semaudit.errors import ModelError
+from semaudit.errors import ModelError, UsageError
 from semaudit.metric import Activation
 
 Scale = Literal["logits", "probabilities"]
 
-NAMES = ("logits", "logit", "out", "output", "outputs", "scores", "prediction", "predictions")
+NAMES = (
+    *("logits", "logit", "cls_logits", "class_logits", "out", "output", "outputs", "scores"),
+    *("prediction", "predictions", "pred", "preds", "probs", "probabilities", "cls", "y"),
+)
 """What the entry of a dict or an object that holds the answer is called, the surest first."""
 
 DEEPEST = 4
@@ -40,10 +43,9 @@ class OutputForm:
     path: tuple[str | int, ...] = ()
     scale: Scale = "logits"
 
-    @property
-    def num_classes(self) -> int:
-        """The columns of the logits: a single value tells two classes apart."""
-        return max(self.width, 2)
+    def num_classes(self, activation: Activation) -> int:
+        """The columns of the logits: under softmax a single value tells two classes apart."""
+        return max(self.width, 2) if activation == "softmax" else self.width
 
     def logits(self, output: object, activation: Activation) -> Tensor | None:
         """Take the logits (n, classes) out of an output; None where it has another shape."""
@@ -82,28 +84,41 @@ def examine(
         ModelError: nothing in the output has one row a picture.
     """
     output = answers[0]
-    wanted = None if num_classes is None else max(num_classes, 2)
+    # A single value tells two classes apart.
+    widths = None if num_classes is None else {num_classes, num_classes - (num_classes == 2)}
     found = [
         (path, table)
         for path, tensor in _tensors(output)
         if tensor.is_floating_point() and (table := as_table(tensor)) is not None
         if len(table) == count
     ]
-    fitting = [each for each in found if wanted in (None, OutputForm(each[1].shape[1]).num_classes)]
+    fitting = [each for each in found if widths is None or each[1].shape[1] in widths]
     if not fitting:
         raise ModelError(_nothing(output, count, num_classes))
     path, table = min(fitting, key=lambda each: _rank(each[0]))
+    if len(fitting) > 1 and _rank(path)[0] == len(NAMES):
+        shapes = ", ".join(f"{_spelled(p)} {tuple(t.shape)}" for p, t in fitting)
+        raise ModelError(
+            f"several of its outputs could be the logits: {shapes}; say how many classes there "
+            "are with --num-classes, or wrap the model so that forward returns only its logits"
+        )
     notes = []
     if path:
         others = len(found) - 1
         more = f"; it holds {others} more like it, not used" if others else ""
         notes.append(f"the output is a {_kind(output)}; taken for logits: {_spelled(path)}{more}")
     width = table.shape[1]
-    if width == 1 and activation != "none":
+    if width == 1 and activation == "softmax":
         notes.append("the output is one value a picture: taken for yes (class 1) against no (0)")
     if scale is None:
         tables = [_table_at(answer, path) for answer in answers]
         probable = all(each is not None and _are_probabilities(each, activation) for each in tables)
+        if probable and (width == 1 or activation == "sigmoid"):
+            raise UsageError(
+                "its outputs lie in [0, 1] for a grey, a random, a black and a white picture, as "
+                "those of logits may: say which they are with --outputs probabilities or "
+                "--outputs logits"
+            )
         scale = "probabilities" if probable else "logits"
         if scale == "probabilities":
             notes.append(
@@ -130,12 +145,15 @@ def as_table(tensor: Tensor) -> Tensor | None:
 def _as_logits(table: Tensor, scale: Scale, activation: Activation) -> Tensor:
     if activation == "none":
         return table
-    single = table.shape[1] == 1
+    single = table.shape[1] == 1 and activation == "softmax"
     if scale == "logits":
         # Softmax of (0, z) is the sigmoid of z.
         return torch.cat([torch.zeros_like(table), table], 1) if single else table
     exact = table.float() if table.dtype != torch.float64 else table
     smallest = torch.finfo(exact.dtype).tiny
+    # What is no probability must not pass for certainty: as NaN it ends the audit.
+    proper = (exact >= -_ROUNDING) & (exact <= 1 + _ROUNDING)
+    exact = exact.where(proper, torch.full_like(exact, float("nan")))
     if single or activation == "sigmoid":
         yes, no = exact.clamp_min(smallest).log(), (1 - exact).clamp_min(smallest).log()
         return torch.cat([no, yes], 1) if single else yes - no

@@ -34,6 +34,13 @@ class Preprocessing:
     crop_mode: str
     interpolation: str
 
+    def __str__(self) -> str:
+        size = " x ".join(map(str, self.input_size))
+        return (
+            f"{size}, {self.interpolation}, crop {self.crop_mode} {self.crop_pct:g}, "
+            f"mean {_shown(self.mean)}, std {_shown(self.std)}"
+        )
+
 
 @dataclass(frozen=True)
 class PreprocessingOverrides:
@@ -162,10 +169,15 @@ def _defaults_taken(
         for key in ("input_size", "mean", "std")
         if key not in given
     ]
+    if not {"mean", "std"} <= given:
+        resize = f"--crop-pct {taken.crop_pct:g}", f"--interpolation {taken.interpolation}"
+        guessed += [text for text in resize if text.split()[0][2:].replace("-", "_") not in given]
     if not guessed:
         return ()
     taken_so = ", ".join(guessed)
-    return (f"the model does not state all of its preprocessing; taken by default: {taken_so}",)
+    return (
+        f"the preprocessing is a guess, for the model does not state it all; taken: {taken_so}",
+    )
 
 
 _FLAGS = {"input_size": "--input-size", "mean": "--mean", "std": "--std"}

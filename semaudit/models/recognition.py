@@ -70,11 +70,11 @@ def fitting(contents: Contents, asked: str | None) -> list[Choice]:
     Raises:
         ModelError: no known architecture has these tensors, and none is named.
     """
+    if asked not in (None, BEST):
+        state, found = _recognised(contents, _base(str(asked)))
+        return [Choice(str(asked), ASKED, found[0] if found else None, state)]
     state, found = _recognised(contents)
     shapes = _shapes(state)
-    if asked not in (None, BEST):
-        sizes = next((each for each in found if each.arch == _base(str(asked))), None)
-        return [Choice(str(asked), ASKED, sizes, state)]
     stated = contents.metadata.arch
     by_name = {each.arch: each for each in found}
     if stated in by_name:
@@ -130,13 +130,13 @@ def _guess(choices: Sequence[Choice]) -> tuple[str, str] | None:
     return preference.candidates[0].arch, str(preference.evidence)
 
 
-def _recognised(contents: Contents) -> tuple[StateDict, list[Recognised]]:
+def _recognised(contents: Contents, arch: str | None = None) -> tuple[StateDict, list[Recognised]]:
     """The tensors with the fewest prefixes left under which they are recognised, and as what.
 
     What looks like a wrapping prefix may be a part of the network's own.
     """
     for stage in reversed(list(stages(contents.state))):
-        if found := recognise(_shapes(stage.state)):
+        if found := recognise(_shapes(stage.state), arch):
             return stage.state, found
     return contents.stripped, []
 

@@ -32,6 +32,7 @@ def open_source(model: str | Path | nn.Module, opening: Opening, reading: Readin
     """
     if isinstance(model, nn.Module):
         _refuse_checkpoint_settings(opening, f"a {type(model).__name__}")
+        _refuse_builder_settings(opening, f"a {type(model).__name__} is built already")
         return open_live(model)
     if isinstance(model, Path) or names_a_file(model):
         return _open_file(find_file(Path(model)), opening, reading)
@@ -70,6 +71,9 @@ def _open_file(path: Path, opening: Opening, reading: Reading) -> Opened:
     kind = sniff(path)
     if kind in WHOLE:
         _refuse_checkpoint_settings(opening, f"{path}, a whole model,")
+        _refuse_builder_settings(opening, f"{path} is a whole model, which nothing builds")
+    elif not opening.pretrained:
+        raise UsageError(f"--no-pretrained goes with a name, and {path} is a file of weights")
     # Each brings a library of its own, which takes a while to import.
     if kind is Kind.TORCHSCRIPT:
         from semaudit.models.torchscript import open_torchscript
@@ -108,6 +112,14 @@ def _open_name(model: str, opening: Opening, reading: Reading) -> Opened:
         pretrained=opening.pretrained,
         model_kwargs=opening.model_kwargs,
     )
+
+
+def _refuse_builder_settings(opening: Opening, why: str) -> None:
+    """Refuse settings that speak of how a module is built."""
+    if opening.model_kwargs:
+        raise UsageError(f"--model-kwargs go with a model that is built, and {why}")
+    if not opening.pretrained:
+        raise UsageError(f"--no-pretrained goes with a name, and {why}")
 
 
 def _refuse_checkpoint_settings(opening: Opening, model: str) -> None:

@@ -13,6 +13,7 @@ from semaudit.models.opened import Opened, Provenance
 
 PREFIX = "torchvision:"
 # Their own initialisation takes seconds, and every weight is overwritten or known to be random.
+RENORMALISING = ("googlenet", "inception_v3")
 SLOW_TO_INITIALISE = ("googlenet", "inception_v3")
 
 
@@ -69,14 +70,16 @@ def build_torchvision(
 ) -> nn.Module:
     """Construct torchvision's ``name`` with random weights.
 
-    ``inception_v3`` and ``googlenet`` are built as they are by default, without the change of
-    normalisation (``transform_input``) that comes with torchvision's own weights: a checkpoint
-    does not show which was meant.
+    ``inception_v3`` and ``googlenet`` are built as torchvision's own weights need them, with the
+    change of normalisation (``transform_input``): a checkpoint does not show which was meant, and
+    ``options`` may say so.
 
     Raises:
         ModelError: torchvision knows no such model, or cannot build it so.
     """
-    return _built(_resolved(name)[0], num_classes, options)
+    arch = _resolved(name)[0]
+    published = {"transform_input": True} if arch in RENORMALISING else {}
+    return _built(arch, num_classes, {**published, **options})
 
 
 def with_channels(module: nn.Module, in_chans: int) -> nn.Module:

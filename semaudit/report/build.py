@@ -36,6 +36,7 @@ def build(
     unreadable_count: int,
     warnings: Sequence[str],
     preprocessing: Comparison | None,
+    smoke_test: bool,
 ) -> Report:
     """Gather the document, with no verdicts yet.
 
@@ -56,6 +57,7 @@ def build(
         unreadable_count: how many there are.
         warnings: signs of wrong labels or preprocessing.
         preprocessing: how much the resize matters, if that was asked for.
+        smoke_test: whether the pictures are only a few photographs of ours.
     """
     activation = classifier.activation
     degenerate = named_degenerate(
@@ -70,6 +72,7 @@ def build(
             num_classes=classifier.num_classes,
             activation=activation,
             input_size=classifier.preprocessing.input_size,
+            preprocessing=str(classifier.preprocessing),
             weights_sha256=str(
                 classifier.provenance.get("weights_sha256") or weights_sha256(classifier.module)
             ),
@@ -79,6 +82,7 @@ def build(
             source=source_name,
             pictures=len(samples.image_ids()),
             labelled=source.labelled,
+            smoke_test=smoke_test,
             fingerprint=fingerprint,
             unreadable=list(unreadable),
             unreadable_count=unreadable_count,

@@ -169,6 +169,7 @@ class Model(Part):
     num_classes: int
     activation: Activation
     input_size: tuple[int, int, int]
+    preprocessing: str
     weights_sha256: str
     notes: list[str]
 
@@ -207,6 +208,7 @@ class Data(Part):
     source: str
     pictures: int
     labelled: bool
+    smoke_test: bool
     fingerprint: str
     unreadable: list[Unread]
     unreadable_count: int

@@ -38,14 +38,7 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     if turns:
         console.print(_table("Commonest flips", text.FLIP_HEADERS, turns))
     if rows:
-        console.print(
-            Text(
-                f"Means over {report.data.pictures:,} pictures with 95 % intervals; curves, of "
-                "sqrt(shift), share one scale; flips are the share of changed top-1 classes over "
-                "the ladder.",
-                style="dim",
-            )
-        )
+        console.print(Text(text.footer(report), style="dim"))
     if report.preprocessing is not None:
         resizes = text.resize_rows(report.preprocessing)
         console.print()
@@ -83,8 +76,10 @@ def _closing(report: Report) -> Text:
     counts = Counter(verdict.outcome.value for verdict in report.verdicts)
     named = [(counts[name], name) for name in ("fail", "inconclusive", "pass") if counts[name]]
     said = "; gates: " + ", ".join(f"{count} {name}" for count, name in named) if named else ""
+    count = len(report.warnings)
+    warned = f"; {count} warning{'s' * (count != 1)} above" if count else ""
     style = _STYLES[named[0][1]] if named else "bold"
-    return Text(f"Continuity score {score}{said}", style=style)
+    return Text(f"Continuity score {score}{said}{warned}", style=style)
 
 
 def _table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -7,7 +7,15 @@ import re
 from collections.abc import Sequence
 
 from semaudit.layout import NOISE_FLOOR_FAMILY
-from semaudit.report.document import Comparison, Interval, Outcome, Report, Scope, Verdict
+from semaudit.report.document import (
+    Comparison,
+    Interval,
+    Outcome,
+    Report,
+    Scope,
+    Verdict,
+    WorstPicture,
+)
 
 SHOWN = 3
 """How many unreadable pictures a note names."""
@@ -71,7 +79,9 @@ def headline(report: Report) -> list[tuple[str, str]]:
         if each is not None:
             facts.append((name, f"{number(each.value)} {unit}{interval(each)}"))
     if report.noise_floor is not None:
-        facts.append(("noise floor", f"{number(report.noise_floor.value)} bits of shift"))
+        unit = "" if report.model.activation == "none" else "bits "
+        facts.append(("noise floor", f"{number(report.noise_floor.value)} {unit}of shift"))
+    facts.append(("input", report.model.preprocessing))
     return facts
 
 
@@ -174,10 +184,31 @@ def worst_rows(report: Report, count: int) -> list[tuple[str, str, str, str, str
             number(each.shift),
             f"{each.probe} {each.strength:g}",
             each.clean_name,
-            each.to_name if each.to_class != each.clean_class else "(same class)",
+            _turned(report, each),
         )
         for each in report.worst[:count]
     ]
+
+
+def _turned(report: Report, each: WorstPicture) -> str:
+    if report.model.activation == "none":
+        return "-"
+    same = "(same class)" if report.model.activation == "softmax" else "(same first label)"
+    return each.to_name if each.to_class != each.clean_class else same
+
+
+def footer(report: Report) -> str:
+    """How the tables are to be read."""
+    flips = {
+        "softmax": "; flips are the share of changed top-1 classes over the ladder",
+        "sigmoid": "; flips are the share of changed sets of labels over the ladder, and the class "
+        "of a picture is its first label",
+        "none": "",
+    }[report.model.activation]
+    return (
+        f"Means over {report.data.pictures:,} pictures with 95 % intervals; curves, of "
+        f"sqrt(shift), share one scale{flips}."
+    )
 
 
 WORST_HEADERS = ("picture", "shift", "worst at", "from", "to")

@@ -175,3 +175,12 @@ def test_no_torch_is_needed(process: Run, audited: Path) -> None:
 
 def test_the_audit_that_was_judged_is_the_one_on_disk(audited: Path) -> None:
     assert read_report(audited / "report.json").verdicts == []
+
+
+def test_a_smoke_test_decides_nothing(cli: Run, checkpoint: Path, tmp_path: Path) -> None:
+    words = ("scan", str(checkpoint), "--select", "brightness", "--device", "cpu")
+    ended = cli(*words, "--img-size", "32", "--out", str(tmp_path / "smoke"))
+    assert ended.code == 0
+    assert "a smoke test on" in ended.stdout
+    ended = cli("gate", str(tmp_path / "smoke"), "--fail-on", "shift<=0.9")
+    assert (ended.code, "decides nothing" in ended.stderr) == (2, True)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from semaudit.errors import ModelError
+from semaudit.errors import ModelError, UsageError
 from semaudit.models import Classifier, PreprocessingOverrides, load, weights_sha256
 
 CPU = torch.device("cpu")
@@ -194,8 +194,16 @@ def test_wrong_pictures_are_refused(images):
     ],
 )
 def test_anything_but_logits_is_refused(output, said):
-    with pytest.raises(ModelError, match=said):
+    with pytest.raises(UsageError, match=said):
         load(Puts(output), num_classes=5)
+
+
+def test_several_outputs_that_could_be_the_logits_are_refused():
+    two = (torch.zeros(2, 8), torch.zeros(2, 5))
+    with pytest.raises(ModelError, match=r"could be the logits: \[0\] \(2, 8\), \[1\] \(2, 5\)"):
+        load(Puts(two))
+    assert load(Puts(two), num_classes=5).form.path == (1,)
+    assert load(Puts({"features": two[0], "pred": two[1]})).form.path == ("pred",)
 
 
 def test_an_output_that_changes_its_shape_later_is_refused():

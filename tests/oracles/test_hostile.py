@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from known_models import ON_CPU, Linear, pictures
 from torch import Tensor, nn
 
 import semaudit
-from semaudit.errors import AuditError, ModelError, PluginError, ProbeError, UsageError
+from semaudit.errors import AuditError, ImageError, ModelError, PluginError, ProbeError, UsageError
 from semaudit.perturbations import Draw, Strength, perturbation, registry
 from semaudit.settings import resolve
 
@@ -167,3 +168,23 @@ def test_yaml_that_breaks_its_reader_is_a_usage_error(text: str, tmp_path: Path)
     config.write_text(text)
     with pytest.raises(UsageError, match=r"semaudit\.yaml"):
         resolve(config=config, environment={})
+
+
+def test_labels_beyond_the_classes_in_memory_are_named() -> None:
+    images = pictures(12, SIZE, seed=1)
+    with pytest.raises(ImageError, match=r"label \d+ is no class"):
+        semaudit.scan(
+            Linear(SIZE, 5, seed=1), (images, torch.arange(12)), select=["brightness"], **ON_CPU
+        )
+
+
+def test_a_checkpoint_of_several_architectures_on_pictures_in_memory(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    state = timm.create_model("efficientnet_lite0", num_classes=3).state_dict()
+    torch.save(state, tmp_path / "m.pt")
+    images = pictures(12, (3, 32, 32), seed=1)
+    for arch in (None, "best"):
+        with pytest.raises(UsageError, match="labelled pictures do not tell"):
+            semaudit.scan(
+                tmp_path / "m.pt", (images, torch.arange(12) % 3), arch=arch, img_size=32, **ON_CPU
+            )

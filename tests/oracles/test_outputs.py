@@ -16,7 +16,7 @@ from scipy.special import expit
 from torch import Tensor, nn
 
 import semaudit
-from semaudit.errors import GateError
+from semaudit.errors import GateError, ModelError, UsageError
 
 SIZE = (3, 8, 8)
 N = 24
@@ -91,11 +91,18 @@ def test_probabilities_may_be_taken_for_logits(linear, images, plain) -> None:
     assert audit.samples()["shift"].mean() < 0.5 * plain.samples()["shift"].mean()
 
 
-@pytest.mark.parametrize("wrap", [lambda z: z, lambda z: z[:, 0], lambda z: z.sigmoid()])
-def test_one_value_tells_two_classes_apart(wrap, images) -> None:
+@pytest.mark.parametrize(
+    ("wrap", "given"),
+    [
+        (lambda z: z, {}),
+        (lambda z: z[:, 0], {}),
+        (lambda z: z.sigmoid(), {"outputs": "probabilities"}),
+    ],
+)
+def test_one_value_tells_two_classes_apart(wrap, given, images) -> None:
     one = Linear(SIZE, 1, seed=3, scale=0.3)
     two = Wrapped(one, lambda z: torch.cat([torch.zeros_like(z), z], 1))
-    got, expected = scan(Wrapped(one, wrap), images), scan(two, images)
+    got, expected = scan(Wrapped(one, wrap), images, **given), scan(two, images)
     assert got.report.model.num_classes == 2
     assert "yes (class 1) against no (0)" in " ".join(got.report.model.notes)
     np.testing.assert_allclose(got.samples()["shift"], expected.samples()["shift"], atol=1e-6)
@@ -118,7 +125,8 @@ def column(audit: semaudit.Audit, name: str) -> np.ndarray:
 @pytest.mark.parametrize("probabilities", [False, True])
 def test_labels_shift_one_by_one_and_flip_as_a_set(linear, images, probabilities) -> None:
     model = Wrapped(linear, torch.sigmoid) if probabilities else linear
-    audit = scan(model, images, activation="sigmoid")
+    given = {"outputs": "probabilities"} if probabilities else {}
+    audit = scan(model, images, activation="sigmoid", **given)
     z = outputs_along(linear, audit, images)
     p = expit(z)
     both = np.stack([p, 1 - p], -1)
@@ -157,6 +165,32 @@ def test_embeddings_shift_by_cosine_and_flip_not_at_all(linear, images) -> None:
 def test_a_gate_on_flips_of_embeddings_is_refused(linear, images) -> None:
     with pytest.raises(GateError, match="unknown metric 'flip_rate'"):
         scan(linear, images, activation="none", fail_on=["flip_rate<=0.1"])
+
+
+def test_what_may_be_a_probability_has_to_be_said(linear, images) -> None:
+    with pytest.raises(UsageError, match="--outputs probabilities or --outputs logits"):
+        scan(Wrapped(linear, torch.sigmoid), images, activation="sigmoid")
+
+
+def test_what_is_no_probability_is_no_certainty(linear, images) -> None:
+    with pytest.raises(ModelError, match="NaN"):
+        scan(linear, images, outputs="probabilities")
+
+
+def test_one_label_alone(images) -> None:
+    one = Linear(SIZE, 1, seed=3, scale=0.3)
+    got, two = scan(one, images, activation="sigmoid"), scan(one, images)
+    assert got.report.model.num_classes == 1
+    np.testing.assert_allclose(got.samples()["shift"], two.samples()["shift"], atol=1e-7)
+    np.testing.assert_allclose(got.images()["entropy"], two.images()["entropy"], atol=1e-6)
+
+
+def test_an_embedding_of_zeros_is_degenerate(images) -> None:
+    class Zeros(nn.Module):
+        def forward(self, pictures: Tensor) -> Tensor:
+            return pictures.new_zeros(len(pictures), 3)
+
+    assert scan(Zeros(), images, activation="none").report.degenerate is not None
 
 
 def test_a_constant_embedding_is_degenerate(images) -> None:

@@ -49,11 +49,12 @@ class Recognised:
     also: tuple[str, ...] = ()
 
 
-def recognise(shapes: Mapping[str, Shape]) -> list[Recognised]:
+def recognise(shapes: Mapping[str, Shape], arch: str | None = None) -> list[Recognised]:
     """List the architectures that have these tensors, best first; none when there is none.
 
     Args:
         shapes: each tensor's name, without wrapping prefixes, and shape, in the file's order.
+        arch: the one to compare with; all that are installed when None.
 
     Those of timm that match by name come before torchvision's, and these before any that match
     by order alone. Of those that match, only those nearest to their default sizes are listed.
@@ -63,6 +64,8 @@ def recognise(shapes: Mapping[str, Shape]) -> list[Recognised]:
         return []
     index = load()
     ours, theirs = available(index)
+    if arch is not None:
+        ours, theirs = [entry for entry in (*ours, *theirs) if entry.arch == arch], []
     finders: list[tuple[Callable[[Index, Mapping[str, Shape]], Finder], str]]
     finders = [(NameFinder, BY_NAME), (OrderFinder, BY_ORDER)]
     for make, how in finders:
