@@ -24,8 +24,8 @@ from torchvision.transforms.v2 import functional
 from semaudit.divergence import jensen_shannon
 from semaudit.errors import ImageError, UsageError
 from semaudit.images import NO_LABEL, as_float
-from semaudit.images.bounding import bounded
-from semaudit.images.transforms import Transform
+from semaudit.images.decoding.bounding import bounded
+from semaudit.images.decoding.transforms import Transform
 from semaudit.models import Classifier, Preprocessing
 from semaudit.statistics import mean_evidence
 

@@ -7,12 +7,12 @@ from typing import Protocol
 
 from semaudit.images.batches import Batch, add_digests, as_float
 from semaudit.images.decoding import EXTENSIONS
-from semaudit.images.listing import Item, Listing
 from semaudit.images.pictures import FolderSource, open_folder, open_photographs, open_pictures
 from semaudit.images.reading import NO_LABEL, ImageDataset
 from semaudit.images.sampling import take
-from semaudit.images.source import list_folder
-from semaudit.images.streams import StreamSource
+from semaudit.images.sources.folders import list_folder
+from semaudit.images.sources.listing import Item, Listing
+from semaudit.images.sources.streams import StreamSource
 from semaudit.images.tensors import TensorSource
 
 

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semaudit.errors import ImageError, UsageError
-from semaudit.images import arrays, lists, tables, tars, timm_datasets
 from semaudit.images.batches import Batch, batches
-from semaudit.images.classmap import read_class_map
 from semaudit.images.decoding import EXTENSIONS, WHITE, Background
-from semaudit.images.listing import Found, Listing, Targets, by_pattern, listing_of, unlabelled
-from semaudit.images.photographs import find_photographs
+from semaudit.images.labels.classmap import read_class_map
 from semaudit.images.reading import ImageDataset
 from semaudit.images.sampling import take
-from semaudit.images.source import (
+from semaudit.images.sources import arrays, lists, tables, tars, timm_datasets
+from semaudit.images.sources.folders import (
     check_readable,
     find_in_folder,
     has_pictures,
@@ -24,7 +22,16 @@ from semaudit.images.source import (
     list_folder,
     part_folder,
 )
-from semaudit.images.streams import StreamSource, open_stream
+from semaudit.images.sources.listing import (
+    Found,
+    Listing,
+    Targets,
+    by_pattern,
+    listing_of,
+    unlabelled,
+)
+from semaudit.images.sources.photographs import find_photographs
+from semaudit.images.sources.streams import StreamSource, open_stream
 
 if TYPE_CHECKING:
     from semaudit.models.names import ClassNames

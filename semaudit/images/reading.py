@@ -12,10 +12,10 @@ from torch.utils.data import Dataset
 
 from semaudit.errors import ImageError
 from semaudit.images.decoding import WHITE, Background, DecodeError
-from semaudit.images.listing import Item
-from semaudit.images.origins import Content
-from semaudit.images.stacks import PixelOrigin
-from semaudit.images.transforms import Transform, as_bytes
+from semaudit.images.decoding.transforms import Transform, as_bytes
+from semaudit.images.sources.listing import Item
+from semaudit.images.sources.origins import Content
+from semaudit.images.sources.stacks import PixelOrigin
 
 if TYPE_CHECKING:
     from semaudit.models.preprocessing import Preprocessing

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from semaudit.errors import UsageError
-from semaudit.images.listing import Item
+from semaudit.images.sources.listing import Item
 
 
 def take(items: Sequence[Item], num_samples: int | None, seed: int) -> tuple[Item, ...]:

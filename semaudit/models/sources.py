@@ -76,15 +76,15 @@ def _open_file(path: Path, opening: Opening, reading: Reading) -> Opened:
         raise UsageError(f"--no-pretrained goes with a name, and {path} is a file of weights")
     # Each brings a library of its own, which takes a while to import.
     if kind is Kind.TORCHSCRIPT:
-        from semaudit.models.torchscript import open_torchscript
+        from semaudit.models.programs.torchscript import open_torchscript
 
         return open_torchscript(path, unsafe=opening.unsafe)
     if kind is Kind.EXPORTED:
-        from semaudit.models.exported import open_exported
+        from semaudit.models.programs.exported import open_exported
 
         return open_exported(path, unsafe=opening.unsafe)
     if kind is Kind.ONNX:
-        from semaudit.models.onnx_models import open_onnx
+        from semaudit.models.programs.onnx_models import open_onnx
 
         return open_onnx(path)
     return open_checkpoint(path, opening, reading)

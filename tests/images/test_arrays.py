@@ -13,9 +13,9 @@ import torch
 
 from semaudit.errors import ImageError, UsageError
 from semaudit.images import open_pictures
-from semaudit.images.arrays import find_in_idx, find_in_npy, find_in_npz
-from semaudit.images.listing import Found
-from semaudit.images.stacks import stack_of
+from semaudit.images.sources.arrays import find_in_idx, find_in_npy, find_in_npz
+from semaudit.images.sources.listing import Found
+from semaudit.images.sources.stacks import stack_of
 from semaudit.models.preprocessing import Preprocessing
 
 from .conftest import nameless

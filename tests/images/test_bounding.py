@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from timm.data import create_transform
 
-from semaudit.images import bounding
-from semaudit.images.bounding import bounded
+from semaudit.images.decoding import bounding
+from semaudit.images.decoding.bounding import bounded
 from semaudit.models.preprocessing import Preprocessing
 
 SIZES = [(400, 20), (20, 400), (331, 7), (1, 90), (90, 1), (64, 64), (57, 123), (1, 1)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from semaudit.errors import ImageError, UsageError
-from semaudit.images.classmap import read_class_map
+from semaudit.images.labels.classmap import read_class_map
 
 
 def written(folder: Path, name: str, text: str) -> Path:

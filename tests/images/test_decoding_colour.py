@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from semaudit.images.colour import to_srgb
 from semaudit.images.decoding import decode
+from semaudit.images.decoding.colour import to_srgb
 
 from .handmade import (
     D50,

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semaudit.images import pixels
-from semaudit.images.decoding import DecodeError, decode
+from semaudit.images.decoding import DecodeError, decode, pixels
 
 from .handmade import encoded, png, tiff, ycck_jpeg
 

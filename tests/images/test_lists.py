@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from semaudit.errors import ImageError, UsageError
-from semaudit.images.listing import Found
-from semaudit.images.lists import find_in_list
+from semaudit.images.sources.listing import Found
+from semaudit.images.sources.lists import find_in_list
 
 from .conftest import Paint
 

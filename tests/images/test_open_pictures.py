@@ -10,10 +10,10 @@ import pytest
 
 from semaudit.errors import ImageError, UsageError
 from semaudit.images import FolderSource, Item, StreamSource, open_photographs, open_pictures
-from semaudit.images.listing import Found, unlabelled
-from semaudit.images.origins import FileOrigin
-from semaudit.images.photographs import NAMES
-from semaudit.images.source import natural
+from semaudit.images.sources.folders import natural
+from semaudit.images.sources.listing import Found, unlabelled
+from semaudit.images.sources.origins import FileOrigin
+from semaudit.images.sources.photographs import NAMES
 from semaudit.models.preprocessing import Preprocessing
 
 from .conftest import Paint, nameless

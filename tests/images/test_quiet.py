@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from semaudit.images.quiet import silenced
+from semaudit.images.decoding.quiet import silenced
 
 
 def test_silence_and_after(capfd: pytest.CaptureFixture[str]) -> None:

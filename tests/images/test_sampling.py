@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semaudit.errors import UsageError
-from semaudit.images.listing import Item
-from semaudit.images.origins import FileOrigin
 from semaudit.images.sampling import take
+from semaudit.images.sources.listing import Item
+from semaudit.images.sources.origins import FileOrigin
 
 
 def item(number: int, label: int | None) -> Item:

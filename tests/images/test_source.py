@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from semaudit.errors import ImageError, UsageError
-from semaudit.images.source import Listing, list_folder
+from semaudit.images.sources.folders import Listing, list_folder
 from semaudit.models.names import ClassNames
 
 from .conftest import Paint, nameless

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from semaudit.errors import ImageError, UsageError
-from semaudit.images.listing import Found
-from semaudit.images.tars import find_in_tars
+from semaudit.images.sources.listing import Found
+from semaudit.images.sources.tars import find_in_tars
 
 
 def picture(seed: int = 0, kind: str = "PNG") -> bytes:

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from semaudit.errors import ModelError
 from semaudit.models import load
 from semaudit.models.checkpoint import file_sha256
-from semaudit.models.exported import open_exported
-from semaudit.models.exported_sizes import Objection, vet_size
+from semaudit.models.programs.exported import open_exported
+from semaudit.models.programs.exported_sizes import Objection, vet_size
 
 
 def safely(path: Path):

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from semaudit.errors import ModelError, UsageError
 from semaudit.models import load
 from semaudit.models.checkpoint import file_sha256
-from semaudit.models.onnx_gradients import simplified
-from semaudit.models.onnx_models import open_onnx
+from semaudit.models.programs.onnx_gradients import simplified
+from semaudit.models.programs.onnx_models import open_onnx
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from semaudit.errors import ModelError
 from semaudit.models import load, weights_sha256
 from semaudit.models.checkpoint import file_sha256
-from semaudit.models.torchscript import open_torchscript
+from semaudit.models.programs.torchscript import open_torchscript
 
 
 def safely(path: Path):

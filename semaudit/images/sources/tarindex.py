@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from semaudit.errors import ImageError
-from semaudit.images.lists import LABEL_COLUMNS
-from semaudit.images.origins import SpanOrigin, shown
+from semaudit.images.sources.lists import LABEL_COLUMNS
+from semaudit.images.sources.origins import SpanOrigin, shown
 
 _PACKED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2", b"\xfd7": "xz", b"(\xb5": "zstd"}
 _LARGEST_SIDECAR = 1 << 20

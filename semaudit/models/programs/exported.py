@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, fx, nn
 
 from semaudit.errors import ModelError
-from semaudit.models.adapters import ANY, InputSpec, adapted
-from semaudit.models.archives import Archive
-from semaudit.models.exported_vetting import vet_exported
 from semaudit.models.files.contents import find_file as require_file
 from semaudit.models.opened import Opened
+from semaudit.models.programs.adapters import ANY, InputSpec, adapted
+from semaudit.models.programs.archives import Archive
+from semaudit.models.programs.exported_vetting import vet_exported
+from semaudit.models.programs.trials import USUAL_SIDES, Size, first_that_fits
 from semaudit.models.stated import read_stated
-from semaudit.models.trials import USUAL_SIDES, Size, first_that_fits
 from semaudit.models.weights import file_sha256
 
 CPU = torch.device("cpu")

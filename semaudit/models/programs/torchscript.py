@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from semaudit.errors import ModelError
-from semaudit.models.archives import Archive
 from semaudit.models.files.contents import find_file as require_file
 from semaudit.models.opened import Opened
+from semaudit.models.programs.archives import Archive
+from semaudit.models.programs.torchscript_vetting import vet_torchscript
+from semaudit.models.programs.trials import USUAL_SIDES, Size, first_that_fits
 from semaudit.models.stated import read_stated
-from semaudit.models.torchscript_vetting import vet_torchscript
-from semaudit.models.trials import USUAL_SIDES, Size, first_that_fits
 from semaudit.models.weights import file_sha256
 
 CPU = torch.device("cpu")

@@ -12,9 +12,9 @@ from timm.data import create_transform
 from torch import Tensor
 from torchvision.transforms.v2 import functional as resizing
 
-from semaudit.images.bounding import bounded
 from semaudit.images.decoding import WHITE, Background, as_seen, decode
-from semaudit.images.origins import Content
+from semaudit.images.decoding.bounding import bounded
+from semaudit.images.sources.origins import Content
 
 if TYPE_CHECKING:
     from semaudit.models.preprocessing import Preprocessing

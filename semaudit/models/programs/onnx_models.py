@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from semaudit.errors import ModelError, UsageError, did_you_mean
-from semaudit.models.adapters import ANY, InputSpec, adapted
-from semaudit.models.extras import onnx_package
 from semaudit.models.files.contents import find_file as require_file
-from semaudit.models.onnx_gradients import converted
-from semaudit.models.onnx_vetting import graphs, parse_onnx, tensors, vet_onnx
 from semaudit.models.opened import Opened
+from semaudit.models.programs.adapters import ANY, InputSpec, adapted
+from semaudit.models.programs.extras import onnx_package
+from semaudit.models.programs.onnx_gradients import converted
+from semaudit.models.programs.onnx_vetting import graphs, parse_onnx, tensors, vet_onnx
+from semaudit.models.programs.trials import forth_and_back
 from semaudit.models.stated import Stated, read_stated
-from semaudit.models.trials import forth_and_back
 from semaudit.models.weights import file_sha256
 
 CPU_PROVIDER = "CPUExecutionProvider"

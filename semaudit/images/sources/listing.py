@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from semaudit.errors import ImageError, UsageError
 from semaudit.images.labels import LabelMap, map_classes, map_labels
-from semaudit.images.origins import Origin, shown
+from semaudit.images.sources.origins import Origin, shown
 
 if TYPE_CHECKING:
-    from semaudit.images.classmap import ClassMap
+    from semaudit.images.labels.classmap import ClassMap
     from semaudit.models.names import ClassNames
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semaudit.errors import ImageError, UsageError, did_you_mean
-from semaudit.images import splits
-from semaudit.images.listing import Found
-from semaudit.images.origins import FileOrigin, shown
-from semaudit.images.source import is_picture
-from semaudit.images.tables import Table, read_table
+from semaudit.images.sources import splits
+from semaudit.images.sources.folders import is_picture
+from semaudit.images.sources.listing import Found
+from semaudit.images.sources.origins import FileOrigin, shown
+from semaudit.images.sources.tables import Table, read_table
 
 PATH_COLUMNS = (
     "path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img",

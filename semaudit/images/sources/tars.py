@@ -9,11 +9,11 @@ from itertools import product
 from pathlib import Path
 
 from semaudit.errors import ImageError, UsageError
-from semaudit.images import splits
-from semaudit.images.listing import Found, check_unique
-from semaudit.images.origins import SpanOrigin, shown
-from semaudit.images.source import hidden, is_picture, labels_by_folder, natural
-from semaudit.images.tarindex import Member, label_in, members_of
+from semaudit.images.sources import splits
+from semaudit.images.sources.folders import hidden, is_picture, labels_by_folder, natural
+from semaudit.images.sources.listing import Found, check_unique
+from semaudit.images.sources.origins import SpanOrigin, shown
+from semaudit.images.sources.tarindex import Member, label_in, members_of
 
 SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _BRACES = re.compile(r"\{([^{}]*)\}")

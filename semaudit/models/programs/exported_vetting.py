@@ -20,8 +20,8 @@ from collections.abc import Mapping
 import torch
 
 from semaudit.errors import ModelError
-from semaudit.models.archives import EXTRA, Archive
-from semaudit.models.exported_sizes import Objection, vet_size
+from semaudit.models.programs.archives import EXTRA, Archive
+from semaudit.models.programs.exported_sizes import Objection, vet_size
 
 NAMESPACES = frozenset({"aten", "prims", "prim", "quantized_decomposed", "torchvision"})
 REFUSED = frozenset({"from_file", "save", "load", "_print"})

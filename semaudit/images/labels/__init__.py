@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from timm.data import ImageNetInfo
 
 from semaudit.errors import ImageError
-from semaudit.images.label_advice import agreed, no_class
-from semaudit.images.label_ways import Candidates, by_index, by_name, ways, wordnet_id
+from semaudit.images.labels.advice import agreed, no_class
+from semaudit.images.labels.ways import Candidates, by_index, by_name, ways, wordnet_id
 
 if TYPE_CHECKING:
     from semaudit.models.names import ClassNames

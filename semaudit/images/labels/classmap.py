@@ -12,7 +12,7 @@ import yaml
 
 from semaudit.errors import ImageError, UsageError, did_you_mean
 from semaudit.images.labels import LabelMap
-from semaudit.images.origins import shown
+from semaudit.images.sources.origins import shown
 
 _LARGEST = 64 << 20
 _PAIR = re.compile(r"(.*[^\s,])(?:\s*,\s*|\s+)([0-9]{1,9})")

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from semaudit.errors import ModelError
-from semaudit.models.extras import onnx_package
+from semaudit.models.programs.extras import onnx_package
 
 LARGEST_PROTOBUF = (1 << 31) - 1
 LARGEST_TENSOR = 1 << 30

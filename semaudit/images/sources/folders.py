@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from semaudit.errors import ImageError
 from semaudit.images.decoding import EXTENSIONS
-from semaudit.images.listing import (
+from semaudit.images.sources.listing import (
     Found,
     Item,
     Listing,
@@ -19,8 +19,8 @@ from semaudit.images.listing import (
     listing_of,
     unlabelled,
 )
-from semaudit.images.origins import FileOrigin, shown
-from semaudit.images.splits import chosen, default, part_of
+from semaudit.images.sources.origins import FileOrigin, shown
+from semaudit.images.sources.splits import chosen, default, part_of
 
 if TYPE_CHECKING:
     from semaudit.models.names import ClassNames

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semaudit.errors import ImageError
-from semaudit.images.origins import shown
+from semaudit.images.sources.origins import shown
 
 _HALF_OF_16_BITS = 1 << 15
 _PICTURE_CHANNELS = (1, 3, 4)

@@ -15,8 +15,8 @@ from PIL import Image
 from timm.data import create_dataset
 
 from semaudit.errors import ImageError, UsageError
-from semaudit.images.listing import Found
-from semaudit.images.origins import shown
+from semaudit.images.sources.listing import Found
+from semaudit.images.sources.origins import shown
 
 # Prefix of a name -> the package behind it.
 _PACKAGES = {

@@ -16,8 +16,8 @@ from typing import Any, final
 
 from torch import Tensor, nn
 
-from semaudit.models.extras import onnx_package
-from semaudit.models.onnx_vetting import constants
+from semaudit.models.programs.extras import onnx_package
+from semaudit.models.programs.onnx_vetting import constants
 
 OPSET = 17
 REDUCTIONS = frozenset(

@@ -11,9 +11,9 @@ from io import BytesIO
 
 from PIL import ExifTags, Image, JpegImagePlugin, UnidentifiedImageError
 
-from semaudit.images.colour import to_srgb
-from semaudit.images.pixels import WHITE, Background, DecodeError, narrowed, over
-from semaudit.images.quiet import silenced
+from semaudit.images.decoding.colour import to_srgb
+from semaudit.images.decoding.pixels import WHITE, Background, DecodeError, narrowed, over
+from semaudit.images.decoding.quiet import silenced
 
 EXTENSIONS = (
     *(".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc"),

@@ -10,11 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from semaudit.errors import ImageError, UsageError
-from semaudit.images import splits
-from semaudit.images.arrayfiles import IDX_MARK, names_in_npz, open_idx, open_member, open_npy
-from semaudit.images.listing import Found
-from semaudit.images.origins import shown
-from semaudit.images.stacks import AnyArray, Block, PixelOrigin, opened, stack_of
+from semaudit.images.sources import splits
+from semaudit.images.sources.arrayfiles import (
+    IDX_MARK,
+    names_in_npz,
+    open_idx,
+    open_member,
+    open_npy,
+)
+from semaudit.images.sources.listing import Found
+from semaudit.images.sources.origins import shown
+from semaudit.images.sources.stacks import AnyArray, Block, PixelOrigin, opened, stack_of
 
 SUFFIXES = (".npz", ".npy")
 _IMAGES = ("images", "image", "x", "data", "imgs", "img", "pixels", "inputs")

@@ -6,8 +6,8 @@ import importlib.util
 from pathlib import Path
 
 from semaudit.errors import UsageError
-from semaudit.images.listing import Found
-from semaudit.images.origins import FileOrigin
+from semaudit.images.sources.listing import Found
+from semaudit.images.sources.origins import FileOrigin
 
 # Colour photographs of which scikit-image's own documentation says that they are in the public
 # domain or CC0; others that it ships are drawings, grey, or under less plain terms.

@@ -14,7 +14,7 @@ from typing import IO, cast
 import numpy as np
 
 from semaudit.errors import ImageError
-from semaudit.images.stacks import Block, Mapped
+from semaudit.images.sources.stacks import Block, Mapped
 
 IDX_MARK = "-ubyte"
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from semaudit.errors import ImageError, did_you_mean
-from semaudit.images.origins import shown
+from semaudit.images.sources.origins import shown
 
 if TYPE_CHECKING:
     from semaudit.models.names import ClassNames

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator
 
 from semaudit.errors import ModelError
-from semaudit.models.archives import Archive
+from semaudit.models.programs.archives import Archive
 
 NAMESPACES = frozenset(
     {"aten", "prim", "prims", "quantized", "_quantized", "torchvision", "mkldnn"}

@@ -13,11 +13,11 @@ from torch.utils.data import IterableDataset
 from semaudit.errors import ImageError
 from semaudit.images.batches import Batch, batches
 from semaudit.images.decoding import WHITE, Background, DecodeError
-from semaudit.images.listing import Targets
+from semaudit.images.decoding.transforms import Transform
 from semaudit.images.reading import Sample, Unreadable, sample
 from semaudit.images.sampling import check_count
-from semaudit.images.timm_datasets import class_list, first_line, open_dataset
-from semaudit.images.transforms import Transform
+from semaudit.images.sources.listing import Targets
+from semaudit.images.sources.timm_datasets import class_list, first_line, open_dataset
 
 if TYPE_CHECKING:
     from semaudit.models.preprocessing import Preprocessing

@@ -1,0 +1,1 @@
+"""Whole models that bring their own program: TorchScript, torch.export and ONNX."""
