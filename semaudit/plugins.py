@@ -9,7 +9,8 @@ import hashlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -74,10 +75,21 @@ def _import_file(module: str, path: Path) -> None:
     made = importlib.util.module_from_spec(spec)
     sys.modules[module] = made  # dataclasses and pickles look their module up there
     try:
-        spec.loader.exec_module(made)
+        with no_bytecode():
+            spec.loader.exec_module(made)
     except BaseException:
         del sys.modules[module]
         raise
+
+
+@contextmanager
+def no_bytecode() -> Iterator[None]:
+    """Leave no ``__pycache__`` in the folder of a user's file."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _run(who: str, file: Path | None, load: Callable[[], object]) -> None:

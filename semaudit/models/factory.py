@@ -20,6 +20,7 @@ from semaudit.errors import ModelError, UsageError, did_you_mean
 from semaudit.models.opened import Opened, Provenance
 from semaudit.models.stated import Stated, read_stated
 from semaudit.models.weights import file_sha256
+from semaudit.plugins import no_bytecode
 
 NOT_FACTORIES = ("hf-hub:", "hf_hub:", "local-dir:", "torchvision:")
 NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
@@ -121,7 +122,8 @@ def _import_file(file: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickles look their module up there
     try:
-        spec.loader.exec_module(module)
+        with no_bytecode():
+            spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
