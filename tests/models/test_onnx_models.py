@@ -127,7 +127,7 @@ def test_an_operator_that_cannot_be_converted_runs_by_the_runtime(tmp_path):
 
 
 def test_a_conversion_that_is_wrong_is_not_used(monkeypatch, exported):
-    from semaudit.models import onnx_models
+    from semaudit.models.programs import onnx_models
 
     class Wrong(nn.Module):
         def __init__(self, module: nn.Module) -> None:
