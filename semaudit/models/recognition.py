@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from semaudit.errors import ModelError, UsageError
 from semaudit.models.architectures import (
+    Preference,
     Recognised,
     differences,
     likeliest,
@@ -71,15 +72,20 @@ def fitting(contents: Contents, asked: str | None) -> list[Choice]:
         ModelError: no known architecture has these tensors, and none is named.
     """
     if asked not in (None, BEST):
-        state, found = _recognised(contents, _base(str(asked)))
-        return [Choice(str(asked), ASKED, found[0] if found else None, state)]
-    state, found = _recognised(contents)
-    shapes = _shapes(state)
+        state, found = recognised(contents, _base(str(asked)))
+        sizes = found[0] if found else None
+        return [Choice(str(asked), ASKED, sizes, state, _oblong(sizes))]
+    state, found = recognised(contents)
+    shapes = shapes_of(state)
     stated = contents.metadata.arch
     by_name = {each.arch: each for each in found}
+    if stated is not None and stated not in by_name:
+        # At another picture size than its own it gives way to what has that size, unless named.
+        by_name |= {each.arch: each for each in recognise(shapes, stated)}
     if stated in by_name:
-        arch = _tagged(stated, contents.metadata.tag)
-        return [Choice(arch, f"stated in {contents.metadata.arch_from}", by_name[stated], state)]
+        arch, sizes = _tagged(stated, contents.metadata.tag), by_name[stated]
+        origin = f"stated in {contents.metadata.arch_from}"
+        return [Choice(arch, origin, sizes, state, _oblong(sizes))]
     notes: tuple[str, ...] = ()
     if stated is not None and _is_known(stated):
         if not found:
@@ -88,15 +94,11 @@ def fitting(contents: Contents, asked: str | None) -> list[Choice]:
     if not found:
         raise ModelError(_unknown(contents, shapes))
     preference = prefer(found, file_name=str(contents.file), names=shapes)
-    evidence = f", and {preference.evidence}" if preference.evidence else ""
+    how = in_words(preference)
+    if preference.evidence is None:
+        notes += _resized(found[0])
     return [
-        Choice(
-            _tagged(each.arch, preference.tag),
-            f"recognised by the {each.how} of its tensors{evidence}",
-            each,
-            state,
-            notes,
-        )
+        Choice(_tagged(each.arch, preference.tag), how, each, state, (*notes, *_oblong(each)))
         for each in preference.candidates
     ]
 
@@ -110,9 +112,14 @@ def single(contents: Contents, choices: list[Choice]) -> Choice:
     if len(choices) == 1:
         return choices[0]
     width = max(len(choice.arch) for choice in choices)
+    sizes = {
+        _base(choice.arch): choice.sizes.img_size
+        for choice in choices
+        if choice.sizes is not None and choice.sizes.img_size is not None
+    }
     listed = "\n".join(
         f"  {each.arch:<{width}}  {each.words}"
-        for each in differences([_base(choice.arch) for choice in choices])
+        for each in differences([_base(choice.arch) for choice in choices], sizes)
     )
     raise SeveralFitError(
         f"{contents.file} fits {len(choices)} architectures that differ in settings which weights "
@@ -123,6 +130,30 @@ def single(contents: Contents, choices: list[Choice]) -> Choice:
     )
 
 
+def _oblong(sizes: Recognised | None) -> tuple[str, ...]:
+    """A note where several picture sizes give the same tensors."""
+    if sizes is None or not sizes.other_sizes or not isinstance(sizes.img_size, tuple):
+        return ()
+    taken, *others = (
+        f"{height} x {width}" for height, width in (sizes.img_size, *sizes.other_sizes)
+    )
+    return (
+        f"pictures of {taken} pixels (height x width) are a guess: the tensors fit "
+        f"{', '.join(others)} too; --input-size names another",
+    )
+
+
+def _resized(sizes: Recognised) -> tuple[str, ...]:
+    """A note where other architectures have these tensors at a smaller picture size."""
+    if not sizes.resized:
+        return ()
+    names = ", ".join(sizes.resized)
+    return (
+        f"{names}, with other preprocessing or layers, would have these tensors too if built for "
+        "pictures of this size: if it was, name it with --arch",
+    )
+
+
 def _guess(choices: Sequence[Choice]) -> tuple[str, str] | None:
     preference = likeliest([choice.sizes for choice in choices if choice.sizes is not None])
     if preference is None or len(preference.candidates) > 1:
@@ -130,19 +161,30 @@ def _guess(choices: Sequence[Choice]) -> tuple[str, str] | None:
     return preference.candidates[0].arch, str(preference.evidence)
 
 
-def _recognised(contents: Contents, arch: str | None = None) -> tuple[StateDict, list[Recognised]]:
-    """The tensors with the fewest prefixes left under which they are recognised, and as what.
+def recognised(contents: Contents, arch: str | None = None) -> tuple[StateDict, list[Recognised]]:
+    """Return the tensors with the fewest prefixes under which they are recognised, and as what.
 
     What looks like a wrapping prefix may be a part of the network's own.
+
+    Args:
+        contents: of the checkpoint.
+        arch: the one architecture to compare with; all of them when None.
     """
     for stage in reversed(list(stages(contents.state))):
-        if found := recognise(_shapes(stage.state), arch):
+        if found := recognise(shapes_of(stage.state), arch):
             return stage.state, found
     return contents.stripped, []
 
 
-def _shapes(state: StateDict) -> dict[str, tuple[int, ...]]:
+def shapes_of(state: StateDict) -> dict[str, tuple[int, ...]]:
+    """Return each tensor's name and shape."""
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def in_words(preference: Preference) -> str:
+    """Say how the candidates were told from all other architectures."""
+    evidence = f", and {preference.evidence}" if preference.evidence else ""
+    return f"recognised by the {preference.candidates[0].how} of its tensors{evidence}"
 
 
 def _base(arch: str) -> str:

@@ -5,7 +5,8 @@
 Each architecture is built without storage in several ways, and what is recognised is counted:
 the truth alone (also as one of several names of one module), a set of at most four that holds
 it, a larger set that does, another name at whose size the same module is built, or none of
-these. The class count, channels and image size must be right too.
+these. The class count, channels and image size must be right too. Each is counted twice: names
+of one module with one preprocessing as one, and strictly by name.
 """
 
 from __future__ import annotations
@@ -17,16 +18,22 @@ from collections.abc import Iterator
 
 import timm
 
-from semaudit.models.architectures import Recognised, likeliest, recognise
+from semaudit.models.architectures import Recognised, by_classes, likeliest, recognise
 from semaudit.models.architectures.meta import built, shapes_of
 from semaudit.models.architectures.tree import Shape
 
 SMALL = 4
+BY_NAME = "(by name)"
+WIDTH = 50
 OUTCOMES = ("alone", "small set", "large set", "same module", "missed")
-WITH_EVIDENCE = "as it is, published weights as evidence"
+WITH_CLASSES = "as it is, class count as evidence"
+WITH_GUESS = "as it is, published classes, a guess"
+OTHER_SIZES = {224: 384, 240: 384, 256: 384, 384: 224}
+"""The sizes at which most models are, and another at which others of the same tensors are."""
 VARIANTS: dict[str, dict[str, object]] = {
     "as it is": {},
-    WITH_EVIDENCE: {},
+    WITH_CLASSES: {},
+    WITH_GUESS: {},
     "7 classes": {"num_classes": 7},
     "1 channel": {"in_chans": 1},
     "7 classes, 1 channel": {"num_classes": 7, "in_chans": 1},
@@ -43,28 +50,44 @@ def variants(arch: str) -> Iterator[tuple[str, dict[str, Shape], dict[str, objec
     fixed: dict[str, object] = {"in_chans": 3} if one == plain else {}
     if not config.num_classes and shapes_of(built(arch, num_classes=7)) == plain:
         fixed["num_classes"] = 0
+    known = {(): plain, ("in_chans",): one}
     for name, arguments in VARIANTS.items():
-        yield name, shapes_of(built(arch, **arguments)), truth | arguments | fixed
+        shapes = known.get(tuple(arguments)) or shapes_of(built(arch, **arguments))
+        yield name, shapes, truth | arguments | fixed
     others = (f"tensor{n}.{key.rpartition('.')[2]}" for n, key in enumerate(plain))
     yield "names lost", dict(zip(others, plain.values(), strict=True)), truth
-    size = config.input_size[1] * 3 // 2
+    side = config.input_size[1]
     if config.fixed_input_size and config.input_size[1] == config.input_size[2]:
-        try:
-            larger = shapes_of(built(arch, img_size=size))
-        except Exception:
-            return
-        if larger != plain:
-            yield "image half as large again", larger, truth | {"size": size}
+        for name, size in resized(side).items():
+            try:
+                larger = shapes_of(built(arch, img_size=size))
+            except Exception:
+                continue
+            if larger != plain:
+                yield name, larger, truth | {"size": size}
 
 
-def outcome(
+def resized(side: int) -> dict[str, int | tuple[int, int]]:
+    """Give the other sizes that a model for square pictures of this side is tried at."""
+    other = {"image as large as others are": OTHER_SIZES[side]} if side in OTHER_SIZES else {}
+    wide = side, side * 3 // 2
+    return {"image half as large again": side * 3 // 2, "image half as wide again": wide, **other}
+
+
+def outcomes(
     arch: str, shapes: dict[str, Shape], truth: dict[str, object], found: list[Recognised]
-) -> str:
-    """Say which of the outcomes a list of candidates is."""
+) -> tuple[str, str]:
+    """Say which of the outcomes a list of candidates is, and which it is by name."""
     right = [c for c in found if agrees(c, truth, shapes)]
     if any(arch in (candidate.arch, *candidate.also) for candidate in right):
-        return "alone" if len(found) == 1 else "small set" if len(found) <= SMALL else "large set"
-    return "same module" if any(same(arch, truth, c) for c in right) else "missed"
+        return sized(len(found)), sized(sum(1 + len(candidate.also) for candidate in found))
+    other = "same module" if any(same(arch, truth, c) for c in right) else "missed"
+    return other, other
+
+
+def sized(count: int) -> str:
+    """Say how large a set is that holds the truth."""
+    return "alone" if count == 1 else "small set" if count <= SMALL else "large set"
 
 
 def agrees(candidate: Recognised, truth: dict[str, object], shapes: dict[str, Shape]) -> bool:
@@ -97,22 +120,23 @@ def main() -> None:
         for variant, shapes, truth in variants(arch):
             begin = time.process_time()
             found = recognise(shapes)
-            if variant == WITH_EVIDENCE:
-                guess = likeliest(found)
-                found = found if guess is None else list(guess.candidates)
             slowest = max(slowest, time.process_time() - begin)
-            result = outcome(arch, shapes, truth, found)
+            if narrow := {WITH_CLASSES: by_classes, WITH_GUESS: likeliest}.get(variant):
+                preference = narrow(found)
+                found = found if preference is None else list(preference.candidates)
+            result, by_name = outcomes(arch, shapes, truth, found)
             counts[variant][result] += 1
+            counts[f"{variant} {BY_NAME}"][by_name] += 1
             if result in ("missed", "large set"):
                 listed = ", ".join(f"{c.arch} {c.img_size or ''}".strip() for c in found[:8])
                 notes.append(f"{variant}: {arch} {result}: {len(found)} [{listed}]")
     print("\n".join(notes))
-    print(f"{'':34}" + "".join(f"{name:>13}" for name in OUTCOMES))
+    print(f"{'':{WIDTH}}" + "".join(f"{name:>13}" for name in OUTCOMES))
     for variant, results in counts.items():
         total = results.total()
         cells = (results[name] for name in OUTCOMES)
         row = "".join(f"{cell:>6}{cell / total:>7.1%}" for cell in cells)
-        print(f"{variant:34}{row}   of {total}")
+        print(f"{variant:{WIDTH}}{row}   of {total}")
     print(f"slowest look-up {slowest:.2f} s, timm {timm.__version__}")
 
 

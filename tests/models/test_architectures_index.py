@@ -14,8 +14,8 @@ from semaudit.models.architectures.build import (
     survey_torchvision,
     torchvision_names,
 )
-from semaudit.models.architectures.index import DATA, Entry, load, unpacked
-from semaudit.models.architectures.kin import kin
+from semaudit.models.architectures.index import DATA, Entry, load, published, unpacked
+from semaudit.models.architectures.kin import groups
 from semaudit.models.architectures.tree import Planter
 
 SOME = [
@@ -40,6 +40,7 @@ def differing(survey: Survey, entry: Entry) -> list[str]:
         "head": full.keys() - body.keys() == survey.head,
         "classes": entry.num_classes == survey.num_classes,
         "size": entry.size == survey.size,
+        "published": entry.published == frozenset(survey.published),
     }
     return [f"{survey.arch}: {what}" for what, same in held.items() if not same]
 
@@ -71,6 +72,10 @@ def test_marks_tell_what_a_dimension_depends_on():
     assert leaves["patch_embed.proj.weight"] == (192, "i1", "p16", "p16")
     assert leaves["pos_embed"] == (1, "s197/785/1765", 192)
     assert leaves["blocks.0.attn.qkv.weight"] == (576, 192)
+    swin = forest.flat(entries()["swin_tiny_patch4_window7_224"].full)
+    table = "blocks.0.attn.relative_position_bias_table"
+    assert swin[f"layers.0.{table}"] == ("w169/7/56", 3)
+    assert swin[f"layers.3.{table}"] == ("w169/7/7", 24)
 
 
 def test_some_entries_are_what_building_gives():
@@ -88,7 +93,30 @@ def test_names_of_one_module_are_kin():
         pairs = ["xcit_nano_12_p8_224", "xcit_nano_12_p8_384"]
         others = ["deit_tiny_patch16_224", "vit_tiny_patch16_224", "resnet18", "resnetblur18"]
         leaves = {arch: load().forest.flat(held[arch].full) for arch in pairs + others}
-        assert kin(leaves) == [pairs]
+        found = groups(leaves)
+        assert found.kin == dict.fromkeys(pairs, 0)
+        assert found.looks["deit_tiny_patch16_224"] != found.looks["vit_tiny_patch16_224"]
+
+
+def test_one_look_is_the_same_layers_and_colours_at_any_size():
+    held = entries()
+    names = ["vit_tiny_patch16_224", "vit_tiny_patch16_384", "deit_tiny_patch16_224"]
+    own, larger, other = (held[name].look for name in names)
+    assert own == larger != other
+    assert held["resnet50c"].look < 0
+    if same_timm():
+        found = groups({name: load().forest.flat(held[name].full) for name in names})
+        own, larger, other = (found.looks[name] for name in names)
+        assert own == larger != other
+        assert found.kin == {}  # their crops differ
+
+
+def test_the_class_counts_of_published_weights_are_held():
+    assert published("swinv2_base_window12_192") == {21841}
+    assert published("vit_tiny_patch16_224") == {1000, 21843}
+    assert published("vit_small_patch14_dinov2") == {0}
+    assert published("resnetblur18") == published("no_such") == frozenset()
+    assert published("torchvision:resnet50") == {1000}
 
 
 @pytest.mark.slow

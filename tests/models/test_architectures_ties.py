@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from semaudit.models.architectures import Recognised, differences, likeliest, prefer, recognise
+from semaudit.models.architectures import (
+    Recognised,
+    by_classes,
+    differences,
+    likeliest,
+    prefer,
+    recognise,
+)
 from semaudit.models.architectures.meta import built, shapes_of
 
 PORT = ["_conv_stem.weight", "_bn0.weight", "_blocks.0._bn1.weight", "_fc.weight"]
@@ -62,6 +69,60 @@ def test_else_the_likeliest_is_what_was_published_at_all():
     guess = likeliest([Recognised(arch, 7, 3) for arch in ("resnet18", "resnetblur18")])
     assert guess is not None
     assert [candidate.arch for candidate in guess.candidates] == ["resnet18"]
+
+
+def test_a_class_count_that_few_have_is_evidence():
+    found = recognise(shapes_of(built("swinv2_base_window12_192")))
+    assert len(found) > 4
+    assert found[0].arch == "swinv2_base_window12_192"  # published so: it goes first
+    preferred = prefer(found, file_name="model.pt")
+    assert [each.arch for each in preferred.candidates] == ["swinv2_base_window12_192"]
+    assert "has weights for 21841 classes of swinv2_base_window12_192 only" in str(
+        preferred.evidence
+    )
+
+
+def test_the_usual_thousand_classes_are_a_guess_and_bring_the_set_to_four():
+    found = recognise(shapes_of(built("swinv2_base_window8_256")))
+    assert prefer(found).candidates == tuple(found)
+    guess = likeliest(found)
+    assert guess is not None
+    left = {each.arch for each in guess.candidates}
+    assert len(left) == 4
+    assert "swinv2_base_window12_192" not in left
+
+
+@pytest.mark.parametrize("classes", [7, 0])
+def test_a_class_count_that_none_was_published_with_is_no_evidence(classes):
+    found = recognise(shapes_of(built("swinv2_base_window12_192", num_classes=classes)))
+    assert by_classes(found) is None
+    assert prefer(found) == prefer(tuple(found))
+    assert prefer(found).candidates == tuple(found)
+
+
+def test_what_is_published_without_a_head_is_likelier_where_there_is_none():
+    both = candidates("vit_so400m_patch14_siglip_gap_378", "vit_so400m_patch14_siglip_gap_384")
+    tagged = [Recognised(each.arch, 0, 3) for each in (*both, *candidates("resnet18"))]
+    assert by_classes(tagged) is None
+    guess = likeliest(tagged)
+    assert guess is not None
+    assert guess.candidates == tuple(tagged[:2])
+    assert "has weights without a head of vit_so400m_patch14_siglip_gap_378, " in str(
+        guess.evidence
+    )
+
+
+def test_a_file_name_outweighs_the_class_count():
+    found = recognise(shapes_of(built("swinv2_base_window12_192")))
+    preferred = prefer(found, file_name="swinv2_base_window8_256.pth")
+    assert [each.arch for each in preferred.candidates] == ["swinv2_base_window8_256"]
+
+
+def test_of_several_names_the_one_published_so_is_left():
+    both = Recognised("vit_tiny_patch16_384", 21843, 3, also=("vit_tiny_patch16_224",))
+    preferred = by_classes([both])
+    assert preferred is not None
+    assert [(c.arch, c.also) for c in preferred.candidates] == [("vit_tiny_patch16_224", ())]
 
 
 def test_a_single_candidate_is_told_its_tag():

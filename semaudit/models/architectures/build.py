@@ -21,12 +21,18 @@ from typing import Any
 import timm
 
 from semaudit.models.architectures.index import DATA
-from semaudit.models.architectures.kin import kin
+from semaudit.models.architectures.kin import groups
+from semaudit.models.architectures.marking import (
+    CHANNELS,
+    CLASSES,
+    channels_marked,
+    mark_patches,
+    mark_sizes,
+    mark_windows,
+    resized,
+)
 from semaudit.models.architectures.meta import TORCHVISION, built, shapes_of
-from semaudit.models.architectures.tree import Leaf, Planter, Shape, without_counters
-
-CLASSES = 1009  # a prime that is the width of nothing
-CHANNELS = 5
+from semaudit.models.architectures.tree import Leaf, Planter, without_counters
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Survey:
         num_classes: its class count by default.
         size: the image height and width that it is built for by default.
         options: further arguments that it takes to be built so.
+        published: the class counts of its pretrained weights, 0 for embeddings; rising.
     """
 
     arch: str
@@ -47,6 +54,7 @@ class Survey:
     num_classes: int
     size: tuple[int, int]
     options: Mapping[str, object]
+    published: tuple[int, ...]
 
 
 def survey_timm(arch: str) -> Survey:
@@ -60,13 +68,16 @@ def survey_timm(arch: str) -> Survey:
         raise ValueError(f"{arch}: without classes it has tensors that it lacks with them")
     leaves: dict[str, Leaf] = dict(shapes)
     for name in bare:
-        leaves[name] = _channels_marked(shapes[name], bare[name], channels)
+        leaves[name] = channels_marked(shapes[name], bare[name], channels)
     head = frozenset(shapes.keys() - bare.keys())
     for name in head:
         leaves[name] = tuple("c" if dim == CLASSES else dim for dim in shapes[name])
-    _mark_sizes(leaves, shapes, [_resized(arch, size, times) for times in (2, 3)])
-    _mark_patches(leaves, shapes, arch)
-    return Survey(arch, leaves, head, config.num_classes, (size[0], size[1]), {})
+    mark_sizes(leaves, shapes, [resized(arch, size, times) for times in (2, 3)])
+    mark_patches(leaves, shapes, arch)
+    mark_windows(leaves, module)
+    return Survey(
+        arch, leaves, head, config.num_classes, (size[0], size[1]), {}, _class_counts(arch)
+    )
 
 
 def survey_torchvision(name: str, options: Mapping[str, Any]) -> Survey:
@@ -85,8 +96,8 @@ def survey_torchvision(name: str, options: Mapping[str, Any]) -> Survey:
             shapes_of(built(arch, num_classes=CLASSES, image_size=224 * times, **options))
             for times in (2, 3)
         ]
-        _mark_sizes(leaves, shapes, sizes)
-    return Survey(arch, leaves, head, 1000, (224, 224), options)
+        mark_sizes(leaves, shapes, sizes)
+    return Survey(arch, leaves, head, 1000, (224, 224), options, (1000,))
 
 
 def torchvision_names() -> list[tuple[str, dict[str, object]]]:
@@ -106,7 +117,7 @@ def packed(surveys: Sequence[Survey]) -> dict[str, Any]:
     """Return the index's content: plain lists, numbers and strings."""
     planter = Planter()
     ours = {s.arch: s.leaves for s in surveys if not s.arch.startswith(TORCHVISION)}
-    groups = {arch: number for number, group in enumerate(kin(ours)) for arch in group}
+    found = groups(ours)
     entries = [
         [
             survey.arch,
@@ -115,7 +126,9 @@ def packed(surveys: Sequence[Survey]) -> dict[str, Any]:
             survey.num_classes,
             *survey.size,
             dict(survey.options),
-            groups.get(survey.arch, -1),
+            found.kin.get(survey.arch, -1),
+            found.looks.get(survey.arch, -1),
+            list(survey.published),
         ]
         for survey in surveys
     ]
@@ -146,64 +159,9 @@ def main() -> None:
     print(f"{len(surveys)} architectures in {output.stat().st_size:,} bytes")
 
 
-def _channels_marked(shape: Shape, other: Shape, channels: int) -> Leaf:
-    return tuple(
-        dim if dim == changed else f"i{_ratio(dim, changed, channels)}"
-        for dim, changed in zip(shape, other, strict=True)
-    )
-
-
-def _ratio(dim: int, changed: int, channels: int) -> int:
-    if dim % channels or dim // channels * CHANNELS != changed:
-        raise ValueError(f"{dim} became {changed} with {CHANNELS} channels for {channels}")
-    return dim // channels
-
-
-def _resized(arch: str, size: list[int], times: int) -> dict[str, Shape]:
-    height, width = (times * side for side in size)
-    wanted = height if height == width else (height, width)
-    try:
-        return shapes_of(built(arch, num_classes=CLASSES, img_size=wanted))
-    except TypeError:  # it takes no image size
-        return {}
-
-
-def _mark_sizes(
-    leaves: dict[str, Leaf], shapes: Mapping[str, Shape], sizes: list[dict[str, Shape]]
-) -> None:
-    for name, shape in shapes.items():
-        if all(name in larger for larger in sizes):
-            twice, thrice = (larger[name] for larger in sizes)
-            leaves[name] = tuple(
-                mark if one == two else f"s{one}/{two}/{three}"
-                for mark, one, two, three in zip(leaves[name], shape, twice, thrice, strict=True)
-            )
-
-
-def _mark_patches(leaves: dict[str, Leaf], shapes: Mapping[str, Shape], arch: str) -> None:
-    """Mark the patch size where it shows in kernels, and elsewhere only through the grid."""
-    marks, defaults = dict[str, Leaf](), set[int]()
-    for patch in (8, 16):  # one of them is another than the default
-        try:
-            other = shapes_of(built(arch, num_classes=CLASSES, patch_size=patch))
-        except Exception:  # it takes no patch size, or not this one
-            continue
-        for name, shape in shapes.items():
-            if name not in other or len(other[name]) != len(shape):
-                return
-            leaf = list(leaves[name])
-            for place, (dim, changed) in enumerate(zip(shape, other[name], strict=True)):
-                if dim == changed or str(leaf[place]).startswith("s"):
-                    continue
-                if changed != patch or len(shape) != 4:
-                    return
-                leaf[place] = f"p{dim}"
-                defaults.add(dim)
-                marks[name] = tuple(leaf)
-        if marks:
-            break
-    if len(defaults) == 1:
-        leaves.update(marks)
+def _class_counts(arch: str) -> tuple[int, ...]:
+    tagged = (timm.models.get_pretrained_cfg(name) for name in timm.list_pretrained(f"{arch}.*"))
+    return tuple(sorted({config.num_classes for config in tagged if config is not None}))
 
 
 if __name__ == "__main__":

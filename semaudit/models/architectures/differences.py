@@ -14,6 +14,8 @@ from semaudit.models.architectures.meta import TORCHVISION, built
 Facts = dict[str, str]
 
 PREPROCESSING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")
+GOES_WITH_SIZE = ("input_size", "interpolation", "crop_pct", "crop_mode")
+"""Of these, what weights of one architecture at several picture sizes mostly differ in."""
 FIRST = ("padding", "activation", "eps", "window", "pool")
 """What is named first, since it changes the answers most."""
 MOST = 6
@@ -30,18 +32,34 @@ class Difference:
     words: str
 
 
-def differences(archs: Sequence[str]) -> list[Difference]:
+def differences(
+    archs: Sequence[str], sizes: Mapping[str, int | tuple[int, int]] | None = None
+) -> list[Difference]:
     """Compare architectures that have the same tensors, each against all others.
 
     Args:
         archs: names that the installed timm or torchvision knows.
+        sizes: the picture size, side or height and width, of those that have the tensors at
+            another than their own.
     """
+    sizes = sizes or {}
     built_facts = [module_facts(built(arch)) for arch in archs]
     seen = [_gathered(facts, built_facts) for facts in built_facts]
     settings = [preprocessing_facts(arch) for arch in archs]
     for facts, own in zip(seen, settings, strict=True):
         facts |= {k: v for k, v in own.items() if any(other[k] != v for other in settings)}
-    return [Difference(arch, _words(facts)) for arch, facts in zip(archs, seen, strict=True)]
+    return [
+        Difference(arch, _words(_resized(facts, settings[place]["input_size"], sizes.get(arch))))
+        for place, (arch, facts) in enumerate(zip(archs, seen, strict=True))
+    ]
+
+
+def _resized(facts: Facts, own: str, size: int | tuple[int, int] | None) -> Facts:
+    """Say so where an architecture would be at another picture size than its own."""
+    if size is None:
+        return facts
+    side = f"({size}, {size})" if isinstance(size, int) else str(size)
+    return {**facts, "input_size": f"{side} and not its own {own}"}
 
 
 def module_facts(module: nn.Module) -> dict[str, Facts]:

@@ -1,4 +1,4 @@
-"""Breaks ties among candidates by what the weights do not show: file names and key dialects."""
+"""Breaks ties among candidates by what tensors do not show: file names, key dialects, classes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
+from semaudit.models.architectures.index import published
 from semaudit.models.architectures.recognise import Recognised
 
+USUAL_CLASSES = 1000
+"""ImageNet's, with which nearly everything is published and much else trained."""
 _EFFICIENTNET_PORT = ("_conv_stem.", "_bn0.", "_blocks.")
 _EXTENSIONS = (".safetensors", ".pth.tar", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 
@@ -30,7 +33,7 @@ class Preference:
 def prefer(
     candidates: Sequence[Recognised], *, file_name: str = "", names: Iterable[str] = ()
 ) -> Preference:
-    """Choose by the file's name, else by the dialect of the keys.
+    """Choose by the file's name, else by the dialect of the keys, else by the class count.
 
     Args:
         candidates: as `recognise` lists them.
@@ -40,6 +43,7 @@ def prefer(
     return (
         _by_file_name(candidates, file_name)
         or by_dialect(candidates, names)
+        or by_classes(candidates)
         or Preference(tuple(candidates))
     )
 
@@ -78,30 +82,59 @@ def by_dialect(candidates: Sequence[Recognised], names: Iterable[str]) -> Prefer
     )
 
 
-def likeliest(candidates: Sequence[Recognised]) -> Preference | None:
-    """Prefer what timm publishes weights of: with as many classes, else at all.
+def by_classes(candidates: Sequence[Recognised]) -> Preference | None:
+    """Choose what was published with as many classes, where that many say something.
 
-    What is trained further mostly starts from published weights. That is a guess, not evidence.
-    None where it does not tell the candidates apart.
+    The 21,841 of ImageNet or the 512 of an embedding come with the published weights. Its usual
+    1,000 come with any training, and a head may have been taken off: these stay a guess of
+    `likeliest`. timm is not asked.
     """
-    counts = {candidate.arch: _class_counts(candidate) for candidate in candidates}
-    same = tuple(c for c in candidates if c.num_classes in counts[c.arch])
-    published = same or tuple(c for c in candidates if counts[c.arch])
-    if not published or len(published) == len(candidates):
+    same = _published_so(candidates)
+    if not same or same == tuple(candidates) or same[0].num_classes in (0, USUAL_CLASSES):
         return None
-    names = ", ".join(candidate.arch for candidate in published)
-    of = f"for {published[0].num_classes} classes " if same else ""
-    words = f"of the {len(candidates)} that fit, timm has weights {of}of {names} only"
-    return Preference(published, words)
+    return Preference(same, _published_words(candidates, same, of_classes=True))
 
 
-def _class_counts(candidate: Recognised) -> set[int]:
-    import timm
+def likeliest(candidates: Sequence[Recognised]) -> Preference | None:
+    """Prefer what is published: with as many classes, else at all; of that, at its own size.
 
-    archs = [arch for arch in (candidate.arch, *candidate.also) if timm.is_model(arch)]
-    tagged = [name for arch in archs for name in timm.list_pretrained(f"{arch}.*")]
-    configs = (timm.models.get_pretrained_cfg(name) for name in tagged)
-    return {config.num_classes for config in configs if config is not None} - {0}
+    What is trained further mostly starts from published weights, and mostly keeps their picture
+    size. That is a guess, not evidence. None where it does not tell the candidates apart; timm is
+    not asked.
+    """
+    same = _published_so(candidates)
+    chosen = same or tuple(c for c in candidates if _is_published(c)) or tuple(candidates)
+    own = tuple(c for c in chosen if c.img_size is None) or chosen
+    if own == tuple(candidates):
+        return None
+    words = _published_words(candidates, chosen, of_classes=bool(same))
+    if len(own) < len(chosen):
+        at = f"of pictures of this size are {', '.join(c.arch for c in own)} by default"
+        words = f"{words}; {at}" if len(chosen) < len(candidates) else at
+    return Preference(own, words)
+
+
+def _published_so(candidates: Sequence[Recognised]) -> tuple[Recognised, ...]:
+    """Those that were published with as many classes, under the names that were."""
+    narrowed = [(c, _names_with(c, c.num_classes)) for c in candidates]
+    return tuple(replace(c, arch=names[0], also=tuple(names[1:])) for c, names in narrowed if names)
+
+
+def _names_with(candidate: Recognised, count: int) -> list[str]:
+    return [arch for arch in (candidate.arch, *candidate.also) if count in published(arch)]
+
+
+def _is_published(candidate: Recognised) -> bool:
+    return any(published(arch) for arch in (candidate.arch, *candidate.also))
+
+
+def _published_words(
+    candidates: Sequence[Recognised], chosen: Sequence[Recognised], *, of_classes: bool
+) -> str:
+    count = chosen[0].num_classes
+    of = (f"for {count} classes " if count else "without a head ") if of_classes else ""
+    names = ", ".join(candidate.arch for candidate in chosen)
+    return f"of the {len(candidates)} that fit, timm has weights {of}of {names} only"
 
 
 def _titles(arch: str) -> list[tuple[str, str | None]]:

@@ -27,6 +27,10 @@ class Entry:
         size: the image height and width that it is built for by default.
         options: further arguments that it takes to be built so.
         kin: a number shared by the names of one module; negative where it has one name.
+        look: a number shared by what has the same tensors but for the picture size, the same
+            layers, mean and standard deviation; negative where no other has such tensors.
+        published: the class counts of the weights that timm or torchvision publishes of it, 0 for
+            embeddings.
     """
 
     arch: str
@@ -36,6 +40,8 @@ class Entry:
     size: tuple[int, int]
     options: Mapping[str, object]
     kin: int
+    look: int
+    published: frozenset[int]
 
 
 @dataclass(frozen=True, eq=False)  # there is one, known by its identity
@@ -49,6 +55,13 @@ class Index:
 
 
 @cache
+def published(arch: str) -> frozenset[int]:
+    """Return the class counts that an architecture was published with; none where it was not."""
+    # torchvision's Inceptions have two entries, of the same weights.
+    return next((entry.published for entry in load().entries if entry.arch == arch), frozenset())
+
+
+@cache
 def load() -> Index:
     """Read the shipped index."""
     return unpacked(json.loads(lzma.decompress(DATA.read_bytes())))
@@ -59,8 +72,20 @@ def unpacked(content: Mapping[str, Any]) -> Index:
     leaves = [tuple(leaf) for leaf in content["leaves"]]
     nodes = [tuple(zip(node[::2], node[1::2], strict=True)) for node in content["nodes"]]
     entries = tuple(
-        Entry(arch, full + len(leaves), body + len(leaves), classes, (height, width), options, kin)
-        for arch, full, body, classes, height, width, options, kin in content["entries"]
+        Entry(
+            arch=arch,
+            full=full + len(leaves),
+            body=body + len(leaves),
+            num_classes=classes,
+            size=(height, width),
+            options=options,
+            kin=kin,
+            look=look,
+            published=frozenset(published),
+        )
+        for arch, full, body, classes, height, width, options, kin, look, published in content[
+            "entries"
+        ]
     )
     forest = Forest(leaves, nodes)
     return Index(content["timm"], content["torchvision"], forest, entries)

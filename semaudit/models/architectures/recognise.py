@@ -19,6 +19,10 @@ MOST_TENSORS = 10_000
 """No architecture has as many."""
 BUILDS = 6
 """How many candidates are built at most to confirm the size that was solved for."""
+MOST_RESIZED = 4
+"""No architecture at another size than its own makes a list longer than this."""
+
+Option = tuple[Fit, Sizes]
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,10 @@ class Recognised:
         renames: each given name of a replaced head and the architecture's name for it.
         options: further arguments that torchvision's constructor needs.
         also: timm's other names for the same module and preprocessing, which differ in no more
-            than the image size by default.
+            than the image size by default; at a size that is none's default, crop and
+            interpolation may differ too.
+        other_sizes: further heights and widths that give the same tensors as ``img_size`` does.
+        resized: other classifiers that have these tensors at a smaller picture size than their own.
     """
 
     arch: str
@@ -47,6 +54,8 @@ class Recognised:
     renames: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, object] = field(default_factory=dict)
     also: tuple[str, ...] = ()
+    other_sizes: tuple[tuple[int, int], ...] = ()
+    resized: tuple[str, ...] = ()
 
 
 def recognise(shapes: Mapping[str, Shape], arch: str | None = None) -> list[Recognised]:
@@ -57,7 +66,8 @@ def recognise(shapes: Mapping[str, Shape], arch: str | None = None) -> list[Reco
         arch: the one to compare with; all that are installed when None.
 
     Those of timm that match by name come before torchvision's, and these before any that match
-    by order alone. Of those that match, only those nearest to their default sizes are listed.
+    by order alone. Of those that match, those nearest to their default sizes are listed, and after
+    them what is another classifier, enlarged to this picture size.
     """
     given = without_counters(shapes)
     if not 0 < len(given) <= MOST_TENSORS:
@@ -98,54 +108,102 @@ def _sized(fits: list[Fit], given: Mapping[str, Shape], how: str) -> list[Recogn
     """Solve for each fit's sizes, and keep those that are nearest to the defaults."""
     options = [(fit, sizes) for fit in fits for sizes in solved(fit.entry, fit.bindings)]
     options.sort(key=_distance)
-    tier = _Tier(list(given.values()))
+    door = _Door(list(given.values()))
     found: dict[str, Recognised] = {}
-    kin: dict[int, str] = {}
+    names: dict[int, str] = {}
+    looks = set[int]()
     for fit, sizes in options:
         entry = fit.entry
-        if entry.arch in found or not tier.admits(fit, sizes):
+        if entry.arch in found or not door.admits(fit, sizes):
             continue
-        if entry.kin in kin:
-            first = found[kin[entry.kin]]
+        looks.add(entry.look)
+        # At a size that is neither's own, crop and interpolation are nobody's.
+        same = entry.look if sizes.image else entry.kin
+        if same in names:
+            first = found[names[same]]
             if entry.arch not in first.also:
                 found[first.arch] = replace(first, also=(*first.also, entry.arch))
             continue
         found[entry.arch] = _recognised(fit, sizes, how)
-        if entry.kin >= 0:
-            kin[entry.kin] = entry.arch
+        if same >= 0:
+            names[same] = entry.arch
+    if door.tier != 0:
+        return list(found.values())
+    return _with_resized(list(found.values()), _resized(options, looks), door, how)
+
+
+def _resized(options: list[Option], looks: set[int]) -> list[Option]:
+    """What has the tensors at another picture size, and is another classifier than any at its own.
+
+    A DeiT at 384 pixels has the tensors of the ViT whose own size that is, and another mean: to
+    take it for that ViT alone would be wrong and look certain. What differs in crop or
+    interpolation only is left out: those go with the size, and every model that there is at two
+    sizes would become ambiguous. So are another patch size, which weights are hardly ever carried
+    over to, and what no weights are published of that one would resize.
+
+    Args:
+        options: the nearest to the defaults first.
+        looks: of those at their own size.
+    """
+    found = dict[int, Option]()
+    for fit, sizes in options:
+        other = fit.entry.look >= 0 and fit.entry.look not in looks
+        if sizes.tier == 1 and sizes.certain and other and fit.entry.published:
+            found.setdefault(fit.entry.look, (fit, sizes))
     return list(found.values())
 
 
-class _Tier:
+def _with_resized(
+    found: list[Recognised], others: list[Option], door: _Door, how: str
+) -> list[Recognised]:
+    """Add what is enlarged, and only mention what is not: fine-tuning enlarges pictures.
+
+    With both, fewer than 86 of 100 models of timm would be told by their tensors alone.
+    """
+    mentioned = list[str]()
+    for fit, sizes in others:
+        larger = sizes.image is not None and sizes.image > fit.entry.size
+        if larger and len(found) < MOST_RESIZED and door.holds(fit, sizes):
+            found.append(_recognised(fit, sizes, how))
+        else:
+            mentioned.append(fit.entry.arch)
+    return [replace(each, resized=tuple(mentioned)) for each in found]
+
+
+class _Door:
     """Admits the first options that hold, and later ones that are as near to the defaults."""
 
     def __init__(self, shapes: list[Shape]) -> None:
+        self.tier: int | None = None
         self._shapes = shapes
-        self._tier: int | None = None
         self._builds = 0
         self._trusted = load().timm == version("timm")  # another may have changed some
 
     def admits(self, fit: Fit, sizes: Sizes) -> bool:
-        if self._tier not in (None, sizes.tier):
+        if self.tier not in (None, sizes.tier) or not self.holds(fit, sizes):
             return False
-        trusted = self._trusted or fit.entry.arch.startswith(TORCHVISION)
-        if not (sizes.certain and trusted):
-            self._builds += 1
-            if self._builds > BUILDS or not confirmed(
-                fit.entry, sizes, _classes(fit), _channels(fit), self._shapes
-            ):
-                return False
-        self._tier = sizes.tier
+        self.tier = sizes.tier
         return True
 
+    def holds(self, fit: Fit, sizes: Sizes) -> bool:
+        trusted = self._trusted or fit.entry.arch.startswith(TORCHVISION)
+        if sizes.certain and trusted:
+            return True
+        self._builds += 1
+        return self._builds <= BUILDS and confirmed(
+            fit.entry, sizes, _classes(fit), _channels(fit), self._shapes
+        )
 
-def _distance(option: tuple[Fit, Sizes]) -> tuple[int, float, bool, bool, str]:
-    """How far an option is from its architecture's defaults."""
+
+def _distance(option: Option) -> tuple[int, float, bool, bool, bool, str]:
+    """How far an option is from its architecture's defaults, and from what is published of it."""
     fit, sizes = option
-    entry = fit.entry
-    enlarged = abs(math.log(sizes.image[0] / entry.size[0])) if sizes.image else 0.0
+    entry, classes = fit.entry, _classes(fit)
+    height, width = sizes.image or entry.size
+    enlarged = abs(math.log(height * width / math.prod(entry.size))) / 2
     other_head = fit.has_head != bool(entry.num_classes)
-    return sizes.tier, enlarged, other_head, _classes(fit) != entry.num_classes, entry.arch
+    unusual, foreign = classes not in entry.published, classes != entry.num_classes
+    return sizes.tier, enlarged, other_head, unusual, foreign, entry.arch
 
 
 def _recognised(fit: Fit, sizes: Sizes, how: str) -> Recognised:
@@ -158,6 +216,7 @@ def _recognised(fit: Fit, sizes: Sizes, how: str) -> Recognised:
         how=how,
         renames=fit.renames,
         options=fit.entry.options,
+        other_sizes=sizes.others,
     )
 
 

@@ -10,6 +10,7 @@ A dimension of a leaf is a number, or a mark where it depends on how the model w
     ``iR``        R times the number of input channels
     ``pN``        the patch size, N by default
     ``sA/B/C``    A at the default image size, B at twice and C at three times that size
+    ``wA/W/M``    A for windows of W x W on a map of M x M, fewer where the map is smaller
 """
 
 from __future__ import annotations
