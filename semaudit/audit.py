@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from semaudit.inspection import compare_preprocessing, label_warnings, preproces
 from semaudit.measure import as_point
 from semaudit.metric import NOISE_FLOOR, SCORE, Activation, Metric
 from semaudit.metrics import METRICS, View
+from semaudit.metrics.outputs import entropy_bounds
 from semaudit.opening import (
     Data,
     Model,
@@ -41,13 +42,12 @@ if TYPE_CHECKING:
 GATEABLE: Mapping[str, Metric] = {**METRICS, SCORE.name: SCORE, NOISE_FLOOR.name: NOISE_FLOOR}
 
 
-def measurable(activation: Activation) -> dict[str, Metric]:
-    """What can be measured of such outputs: an embedding has no classes."""
-    return {
-        name: metric
-        for name, metric in GATEABLE.items()
-        if activation != "none" or not metric.needs_classes
-    }
+def measurable(activation: Activation, num_classes: int) -> dict[str, Metric]:
+    """What can be measured of such outputs, and in which range: an embedding has no classes."""
+    if activation == "none":
+        return {name: metric for name, metric in GATEABLE.items() if not metric.needs_classes}
+    entropy = replace(METRICS["entropy"], bounds=entropy_bounds(activation, num_classes))
+    return {**GATEABLE, entropy.name: entropy}
 
 
 class _Scratch:
@@ -152,7 +152,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     loaded = load_plugins(settings)
     battery = select_battery(load_probes(), settings.select, settings.ignore)
     # Twice: what can be refused before the model and the pictures are opened is refused then.
-    gates.bind(limits, GATEABLE, layout_of(battery), labelled=True)
+    gates.bind(limits, GATEABLE, layout_of(battery), True, "softmax")
     if settings.out is not None:
         folder.check_target(settings.out)
     refuse_foreign_code(resolved)
@@ -163,16 +163,17 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
         )
     place = runtime.resolve(settings)
     classifier = open_model(model, data, settings, place)
+    place = replace(place, amp_dtype=classifier.placement.amp_dtype)
     source = open_data(data, settings, classifier)
     logits = classifier.check()
     seen = View(logits.new_empty(0), logits.double().cpu(), None, classifier.activation)
     reference = as_point(seen).numpy()
-    metrics = measurable(classifier.activation)
+    metrics = measurable(classifier.activation, classifier.num_classes)
     battery, notes = applicable(battery, classifier.preprocessing.input_size[0])
     layout = layout_of(battery)
-    bound = gates.bind(limits, metrics, layout, source.labelled)
+    bound = gates.bind(limits, metrics, layout, source.labelled, classifier.activation)
     names = source.class_names or classifier.class_names.names
-    warnings = [] if settings.trust_inputs else preprocessing_warnings(classifier, data, settings)
+    warnings = preprocessing_warnings(classifier, data, settings)
     compared = compare_preprocessing(classifier, source) if settings.compare_preprocessing else None
 
     with _destination(settings.out) as (work, temporary):
@@ -209,9 +210,8 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             preprocessing=compared,
             smoke_test=data is None and settings.dataset is None,
         )
-        report = report.model_copy(
-            update={"verdicts": gates.judge(bound, samples, report.degenerate)}
-        )
+        verdicts = gates.judge_report(bound, samples, report)
+        report = report.model_copy(update={"verdicts": verdicts})
         document = manifest.build(
             resolved=resolved,
             classifier=classifier,

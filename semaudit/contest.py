@@ -7,14 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.stats import binomtest, wilcoxon
-from torch import Tensor
 
+from semaudit.checks.surprise import answers, labelled
 from semaudit.errors import UsageError
-from semaudit.images import ImageSource, as_float
+from semaudit.images import ImageSource
 from semaudit.models import Classifier
 
 ENOUGH = 100
@@ -71,10 +69,11 @@ def contest(
         batch_size: pictures in a forward.
 
     Raises:
-        UndecidedError: the pictures have no labels, are too few, or do not tell them apart.
+        UndecidedError: the model has no classes, or the pictures have no labels, are too few, or do
+            not tell them apart.
     """
     entries = [
-        (_score(arch, classifier, open_source(classifier), batch_size), classifier)
+        (_score(arch, classifier, open_source, batch_size), classifier)
         for arch in archs
         for classifier in [open_one(arch)]
     ]
@@ -104,30 +103,26 @@ def _is_clear(best: Scored, others: Sequence[Scored]) -> bool:
     )
 
 
-@torch.inference_mode()
-def _score(arch: str, classifier: Classifier, source: ImageSource, batch_size: int) -> Scored:
-    if not source.labelled or classifier.activation != "softmax":
+def _score(
+    arch: str,
+    classifier: Classifier,
+    open_source: Callable[[Classifier], ImageSource],
+    batch_size: int,
+) -> Scored:
+    if classifier.activation != "softmax":
+        what = "an embedding" if classifier.activation == "none" else "a set of labels"
         raise UndecidedError(
-            "only labelled pictures, and a model that chooses one class of several, tell "
-            "architectures apart; name one with --arch"
+            f"labelled pictures do not help here, for the model puts out {what} and not one class "
+            "of several; name one with --arch"
         )
-    device = classifier.placement.device
-    right, loss = list[Tensor](), list[Tensor]()
-    for batch in source.batches(batch_size):
-        known = (batch.labels >= 0) & (batch.labels < classifier.num_classes)
-        if not known.any():
-            continue
-        logits = classifier(as_float(batch.images[known], device)).logits.float().cpu()
-        labels = batch.labels[known]
-        right.append(logits.argmax(-1) == labels)
-        loss.append(F.cross_entropy(logits, labels, reduction="none") / math.log(2))
-        if sum(map(len, loss)) >= ENOUGH:
-            break
-    if not loss:
+    source = open_source(classifier)
+    if not source.labelled:
+        raise UndecidedError(
+            "the pictures have no labels, which would tell architectures apart; name one with "
+            "--arch, or give class folders or a list with labels as --data"
+        )
+    images, labels = labelled(source, batch_size, ENOUGH, classifier.num_classes)
+    if not len(labels):
         raise UndecidedError("no labelled picture could be read; name one with --arch")
-    return Scored(
-        arch,
-        torch.cat(right).numpy(),
-        torch.cat(loss).double().numpy(),
-        1 / classifier.num_classes,
-    )
+    found = answers(classifier, images, labels, batch_size)
+    return Scored(arch, found.right, found.cross_entropy / math.log(2), 1 / classifier.num_classes)

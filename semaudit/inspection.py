@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -15,19 +14,42 @@ from semaudit.errors import UsageError
 from semaudit.images import NO_LABEL, FolderSource, ImageDataset, ImageSource
 from semaudit.images.decoding import DecodeError
 from semaudit.models import Classifier, Preprocessing
-from semaudit.opening import Data, open_data, some
+from semaudit.models.assembly import GUESSED
+from semaudit.opening import SMALL, Data, on_disk, open_data, some
 from semaudit.report.document import Compared, Comparison, Interval
 from semaudit.settings import Settings
 from semaudit.store import Samples
 
-SMALL = 8
-"""Pictures in a forward: these few are not worth running out of memory for."""
+STATISTICS = ("--mean", "--std")
+"""What bears on pictures that are at the input size already."""
 
 
 def preprocessing_warnings(classifier: Classifier, data: Data, settings: Settings) -> list[str]:
-    """Say what speaks against the way that pictures are preprocessed, judged by a few of them."""
-    on_disk = data is None or isinstance(data, (str, Path))
-    few = some(settings, checks.PICTURES) if on_disk else settings
+    """Say what was guessed of the preprocessing and, judged by a few pictures, what is wrong."""
+    taken = list(classifier.provenance.get(GUESSED) or ())
+    statistics = [each for each in taken if each.startswith(STATISTICS)]
+    guess = _guess(taken if on_disk(data) else statistics)
+    if settings.trust_inputs:
+        return guess
+    return [*guess, *_suspicions(classifier, data, settings, guessed=bool(statistics))]
+
+
+def _guess(named: Sequence[str]) -> list[str]:
+    if not named:
+        return []
+    flags = [flag for flag in ("--input-size", *STATISTICS) if flag in " ".join(named)]
+    return [
+        "the preprocessing is a guess, for the model does not state it all, and a wrong one moves "
+        f"every figure; taken: {', '.join(named)}. "
+        f"Give what it was trained with ({', '.join(flags)})"
+    ]
+
+
+def _suspicions(
+    classifier: Classifier, data: Data, settings: Settings, *, guessed: bool
+) -> list[str]:
+    count = checks.PICTURES_OF_A_GUESS if guessed else checks.PICTURES
+    few = some(settings, count) if on_disk(data) else settings
 
     def reopen(other: Preprocessing) -> ImageSource:
         return open_data(data, few, replace(classifier, preprocessing=other))
@@ -35,9 +57,10 @@ def preprocessing_warnings(classifier: Classifier, data: Data, settings: Setting
     found = checks.suspect_preprocessing(
         classifier,
         open_data(data, few, classifier),
-        reopen if on_disk else None,
+        reopen if on_disk(data) else None,
         classifier.trained,
         batch_size=SMALL,
+        guessed=guessed,
     )
     return [each.message for each in found]
 

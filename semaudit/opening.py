@@ -5,29 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from torch import Tensor, nn
 
 from semaudit import models, plugins
 from semaudit.contest import ENOUGH, UndecidedError, contest
-from semaudit.errors import UsageError
+from semaudit.errors import ModelError, UsageError
 from semaudit.images import ImageSource, TensorSource, open_pictures
 from semaudit.models import BEST, Classifier, PreprocessingOverrides, SeveralFitError
 from semaudit.models.factory import is_factory
+from semaudit.models.transformers_layout import transformers_layout
 from semaudit.plugins import LoadedPlugin
 from semaudit.runtime import Runtime
 from semaudit.settings import FLAG, Resolved, Settings
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 Model: TypeAlias = str | Path | nn.Module | Classifier
 """A name, a file, a factory, a live module, or a Classifier: see `semaudit.models.load`."""
 
 SMALL = 8
-"""Pictures in a forward of a contest between architectures."""
+"""Pictures in a forward of what looks at a few: not worth running out of memory for."""
 
 Data: TypeAlias = str | Path | Tensor | tuple[Tensor, Tensor] | ImageSource | None
 """A folder, list, archive or array file; images (n, c, h, w) in [0, 1]; images and labels (n,); a
 source; or None for a smoke test on a few photographs."""
+
+
+def on_disk(data: Data) -> TypeIs[str | Path | None]:
+    """Whether the pictures are opened by semaudit; the smoke test's are."""
+    return data is None or isinstance(data, (str, Path))
 
 
 def load_plugins(settings: Settings) -> list[LoadedPlugin]:
@@ -68,34 +77,60 @@ def _guessed(
     arch, why = error.likeliest or ("", "")
     classifier = _open(model, data, settings.model_copy(update={"arch": arch}), place)
     others = ", ".join(each for each in error.archs if each != arch)
+    labels_tell = ", or give labelled pictures" if classifier.activation == "softmax" else ""
     note = (
         f"architecture {arch} is a guess: the tensors fit {others} too, which weights do not tell "
-        f"apart, and {why}; name it with --arch, or give labelled pictures"
+        f"apart, and {why}; name it with --arch{labels_tell}"
     )
     return replace(classifier, notes=(note, *classifier.notes))
 
 
 def _open(model: Model, data: Data, settings: Settings, place: Runtime) -> Classifier:
-    overrides = _overrides(model, data, settings)
-    classifier = models.load(
-        model,
-        arch=settings.arch,
-        num_classes=settings.num_classes,
-        in_chans=settings.in_chans,
-        overrides=overrides,
-        activation=settings.activation,
-        output=settings.outputs,
-        pretrained=settings.pretrained,
-        model_kwargs=settings.model_kwargs,
-        use_ema=settings.use_ema,
-        unsafe_load=settings.unsafe_load,
-    )
+    classifier = _loaded(model, _overrides(model, data, settings), settings)
+    by_torch = classifier.provenance.get("runs_by") != "onnxruntime"
+    if not by_torch:
+        _refuse_settings_of_torch(classifier, settings)
     return classifier.place(
         place.device,
-        amp_dtype=place.amp_dtype,
+        amp_dtype=place.amp_dtype if by_torch else None,
         channels_last=place.channels_last,
         compile=place.compile,
     )
+
+
+def _loaded(
+    model: Model, overrides: PreprocessingOverrides | None, settings: Settings
+) -> Classifier:
+    try:
+        return models.load(
+            model,
+            arch=settings.arch,
+            num_classes=settings.num_classes,
+            in_chans=settings.in_chans,
+            overrides=overrides,
+            activation=settings.activation,
+            output=settings.outputs,
+            pretrained=settings.pretrained,
+            model_kwargs=settings.model_kwargs,
+            use_ema=settings.use_ema,
+            unsafe_load=settings.unsafe_load,
+        )
+    except ModelError as error:
+        foreign = transformers_layout(model) if isinstance(model, (str, Path)) else None
+        if foreign is None:
+            raise
+        raise ModelError(f"{foreign}\n({error})") from error
+
+
+def _refuse_settings_of_torch(classifier: Classifier, settings: Settings) -> None:
+    """Refuse settings that onnxruntime would not see."""
+    reduced = settings.amp_dtype not in ("auto", "float32")
+    flags = {"--amp-dtype": reduced, "--torchcompile": settings.torchcompile}
+    if given := [flag for flag, is_given in flags.items() if is_given]:
+        raise UsageError(
+            f"{' and '.join(given)} would have no effect: {classifier.name} runs through "
+            "onnxruntime, in the precision of its file; leave it out"
+        )
 
 
 def _overrides(model: Model, data: Data, settings: Settings) -> PreprocessingOverrides | None:
@@ -119,7 +154,7 @@ def _contest(
         return _open(model, data, settings.model_copy(update={"arch": arch}), place)
 
     def open_some(classifier: Classifier) -> ImageSource:
-        few = some(settings, ENOUGH) if data is None or isinstance(data, (str, Path)) else settings
+        few = some(settings, ENOUGH) if on_disk(data) else settings
         return open_data(data, few, classifier)
 
     return open_one(archs[0]) if len(archs) == 1 else contest(archs, open_one, open_some, SMALL)
@@ -140,7 +175,13 @@ def open_data(data: Data, settings: Settings, classifier: Classifier) -> ImageSo
         ImageError: they cannot be listed or labelled.
         UsageError: the settings do not suit them.
     """
-    if data is None or isinstance(data, (str, Path)):
+    if on_disk(data):
+        embeds = classifier.activation == "none"
+        if embeds and (settings.class_map or settings.label_column):
+            raise UsageError(
+                f"--class-map and --label-column speak of labels, and {classifier.name} puts out "
+                "an embedding, which has no classes: leave them out"
+            )
         return open_pictures(
             None if data is None else Path(data),
             classifier.preprocessing,
@@ -150,14 +191,15 @@ def open_data(data: Data, settings: Settings, classifier: Classifier) -> ImageSo
             split=settings.split,
             class_map=settings.class_map,
             label_pattern=settings.label_pattern,
-            ignore_labels=settings.ignore_labels or classifier.activation == "none",
+            ignore_labels=settings.ignore_labels or embeds,
             num_samples=settings.num_samples,
             seed=settings.seed,
             path_column=settings.path_column,
             label_column=settings.label_column,
             background=settings.background,
         )
-    given = [name for name in _OF_FILES if getattr(settings, name)]
+    defaults = Settings.model_fields
+    given = [name for name in _OF_FILES if getattr(settings, name) != defaults[name].default]
     if given:
         raise UsageError(f"{', '.join(given)} go with pictures on disk, not with those in memory")
     if isinstance(data, Tensor):
@@ -169,7 +211,7 @@ def open_data(data: Data, settings: Settings, classifier: Classifier) -> ImageSo
 
 _OF_FILES = (
     *("dataset", "split", "class_map", "path_column", "label_column", "compare_preprocessing"),
-    *("label_pattern", "ignore_labels", "num_samples"),
+    *("label_pattern", "ignore_labels", "num_samples", "background"),
 )
 
 
@@ -189,7 +231,7 @@ def refuse_foreign_code(resolved: Resolved) -> None:
 
 def named(data: Data, settings: Settings) -> str:
     """What to call the pictures in a report."""
-    if data is None or isinstance(data, (str, Path)):
+    if on_disk(data):
         parts = (settings.dataset, None if data is None else str(data), settings.split)
         return " ".join(part for part in parts if part) or "smoke test"
     return type(data).__name__

@@ -6,17 +6,16 @@ Loading a plugin runs its code. Naming the file is the consent, and so is instal
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from semaudit.errors import PluginError
 from semaudit.perturbations.registry import all_or_nothing, registered
+from semaudit.userfile import import_file, module_name
 
 GROUP = "semaudit.plugins"
 
@@ -43,10 +42,8 @@ def load_plugin(path: Path) -> LoadedPlugin:
     if path.suffix != ".py":
         raise PluginError(f"plugin {path}: must be a Python file, *.py")
     content = path.read_bytes()
-    # The path in the name: two plugins called fog.py do not shadow each other.
-    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    module = f"semaudit_plugin_{path.stem}_{place}"
-    _run(f"plugin {path}", path, lambda: _import_file(module, path))
+    module = module_name("plugin", path)
+    _run(f"plugin {path}", path, lambda: import_file(module, path))
     return _loaded(f"plugin {path}", module, path, content)
 
 
@@ -66,30 +63,6 @@ def _load_entry_point(point: EntryPoint) -> LoadedPlugin:
     if file is None:
         raise PluginError(f"{who}: has no file")
     return _loaded(who, point.module, Path(file), Path(file).read_bytes())
-
-
-def _import_file(module: str, path: Path) -> None:
-    spec = importlib.util.spec_from_file_location(module, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"no loader for {path}")
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[module] = made  # dataclasses and pickles look their module up there
-    try:
-        with no_bytecode():
-            spec.loader.exec_module(made)
-    except BaseException:
-        del sys.modules[module]
-        raise
-
-
-@contextmanager
-def no_bytecode() -> Iterator[None]:
-    """Leave no ``__pycache__`` in the folder of a user's file."""
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        yield
-    finally:
-        sys.dont_write_bytecode = before
 
 
 def _run(who: str, file: Path | None, load: Callable[[], object]) -> None:

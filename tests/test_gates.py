@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from synthetic import LAYOUT, written
 
 from semaudit import gates
-from semaudit.audit import GATEABLE
+from semaudit.audit import GATEABLE, measurable
 from semaudit.columns import values
 from semaudit.errors import GateError
 from semaudit.layout import Layout
@@ -93,7 +93,7 @@ def test_an_unreadable_rung_says_how_rungs_are_written(rung: str) -> None:
 
 
 def bind(text: str, *, labelled: bool = True, layout: Layout = LAYOUT) -> gates.BoundGate:
-    return gates.bind([gates.parse(text)], GATEABLE, layout, labelled)[0]
+    return gates.bind([gates.parse(text)], GATEABLE, layout, labelled, "softmax")[0]
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,25 @@ def test_accuracy_needs_labels() -> None:
     assert bind("accuracy>=0.7").metric.name == "accuracy"
     with pytest.raises(GateError, match="the pictures have no labels"):
         bind("accuracy>=0.7", labelled=False)
+
+
+def test_an_embedding_has_no_flips_to_limit() -> None:
+    for text in ("flip_rate<=0.1", "accuracy>=0.5", "onset[hiss]>=0.1"):
+        with pytest.raises(GateError, match="of an embedding, which has no classes") as caught:
+            gates.bind([gates.parse(text)], measurable("none", 8), LAYOUT, True, "none")
+        assert "limit one of " in str(caught.value)
+        assert " shift," in str(caught.value)
+        assert "flip_rate," not in str(caught.value)
+    gates.bind([gates.parse("shift<=0.1")], measurable("none", 8), LAYOUT, True, "none")
+
+
+def test_the_classes_bound_the_entropy() -> None:
+    for activation, most in (("softmax", 3), ("sigmoid", 8)):
+        metrics = measurable(activation, 8)  # type: ignore[arg-type]
+        assert metrics["entropy"].bounds == (0, most)
+        with pytest.raises(GateError, match=f"idle limit .* lies in .0, {most}"):
+            gates.bind([gates.parse(f"entropy<={most}")], metrics, LAYOUT, True, "softmax")
+    assert GATEABLE["entropy"].bounds == (0, math.inf)
 
 
 def test_the_noise_floor_needs_its_probe() -> None:

@@ -4,6 +4,7 @@ from semaudit.checks.compare import Compared, Comparison, compare_preprocessing
 from semaudit.checks.labels import label_warnings
 from semaudit.checks.preprocessing import (
     PICTURES,
+    PICTURES_OF_A_GUESS,
     Suspicion,
     can_tell,
     suspect_preprocessing,
@@ -11,6 +12,7 @@ from semaudit.checks.preprocessing import (
 
 __all__ = [
     "PICTURES",
+    "PICTURES_OF_A_GUESS",
     "Compared",
     "Comparison",
     "Suspicion",

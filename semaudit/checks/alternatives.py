@@ -14,6 +14,11 @@ Values = tuple[float, ...]
 
 STATISTICS: tuple[tuple[str, Values, Values], ...] = (
     ("ImageNet's mean and standard deviation", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    (
+        "OpenAI CLIP's mean and standard deviation",
+        (0.48145466, 0.4578275, 0.40821073),
+        (0.26862954, 0.26130258, 0.27577711),
+    ),
     ("mean 0.5 and standard deviation 0.5", (0.5,), (0.5,)),
     ("values in [0, 1] as they are", (0.0,), (1.0,)),
     ("values in [0, 255]", (0.0,), (1 / 255,)),
@@ -46,7 +51,7 @@ class Alternative:
 
 
 def alternatives_to(current: Preprocessing, *, geometry: bool) -> Iterator[Alternative]:
-    """Yield at most eight; the croppings only with ``geometry``."""
+    """Yield at most nine; the croppings only with ``geometry``."""
     channels = current.input_size[0]
     if channels == 3:
         advice = "the pictures seem to be BGR where the model takes RGB, or the other way round"

@@ -11,7 +11,7 @@ from scipy import special
 from torch import Tensor, nn
 
 from semaudit.divergence import entropy
-from semaudit.images import as_float
+from semaudit.images import NO_LABEL, ImageSource, as_float
 from semaudit.models import Classifier
 
 Array = NDArray[np.float64]
@@ -46,6 +46,28 @@ class Answers:
     def loss(self) -> float:
         """The mean cross-entropy."""
         return float(self.cross_entropy.mean())
+
+
+def labelled(
+    source: ImageSource, batch_size: int, pictures: int, num_classes: int
+) -> tuple[Tensor, Tensor]:
+    """The first labelled pictures (n, c, h, w) that can be read, and their labels (n,).
+
+    Raises:
+        ImageError: a picture cannot be read.
+    """
+    images, labels, count = list[Tensor](), list[Tensor](), 0
+    for batch in source.batches(batch_size):
+        known = (batch.labels != NO_LABEL) & (batch.labels < num_classes)
+        if known.any():
+            images.append(batch.images[known])
+            labels.append(batch.labels[known])
+            count += len(labels[-1])
+        if count >= pictures:
+            break
+    if not images:
+        return torch.empty(0), torch.empty(0)
+    return torch.cat(images)[:pictures], torch.cat(labels)[:pictures]
 
 
 def answers(classifier: Classifier, images: Tensor, labels: Tensor, batch_size: int) -> Answers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,8 @@ def gate(
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
-            help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable. Default: the settings'."
+            help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable. Default: the settings', else "
+            "those that the audit was made with."
         ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="semaudit.yaml or a TOML file.")] = None,
@@ -50,20 +52,29 @@ def gate(
         "exit_zero": exit_zero,
     }
     settings = resolve(flags, config=config).settings
-    if not settings.fail_on:
-        raise GateError("there is no limit to judge: give --fail-on 'flip_rate<=0.05'")
-    limits = [gates.parse(text) for text in settings.fail_on]
+    given = [gates.parse(text) for text in settings.fail_on]
     report = read_report(audit / REPORT)
     if report.data.smoke_test:
         raise GateError(
             f"{audit} is a smoke test on a few photographs, which decides nothing: scan pictures "
             "of your own with --data"
         )
+    limits = given or [gates.parse(verdict.gate) for verdict in report.verdicts]
+    if not limits:
+        raise GateError(
+            f"there is no limit to judge, and {audit} was made with none: give --fail-on "
+            "'flip_rate<=0.05'"
+        )
+    if not given:
+        # Not on standard output, which may be JSON.
+        print(f"judged by the limits that {audit} was made with", file=sys.stderr)
     metrics = {each.name: each.metric for each in report.metrics}
-    bound = gates.bind(limits, metrics, report.layout, report.data.labelled)
+    bound = gates.bind(
+        limits, metrics, report.layout, report.data.labelled, report.model.activation
+    )
     samples = Samples(audit, report.layout)
     samples.check(report.data.pictures)
-    verdicts = gates.judge(bound, samples, report.degenerate)
+    verdicts = gates.judge_report(bound, samples, report)
     print_verdicts(verdicts, settings.format)
     raise typer.Exit(
         gates.exit_code(

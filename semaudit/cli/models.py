@@ -10,7 +10,7 @@ import typer
 from semaudit.cli.common import stdout
 
 if TYPE_CHECKING:
-    from semaudit.models.describe import Description
+    from semaudit.models.description import Description, Listed, Port, Program
 
 app = typer.Typer(no_args_is_help=True, help="Look at models without auditing them.")
 
@@ -24,7 +24,7 @@ def _models() -> None:
 
 @app.command()
 def describe(
-    path: Annotated[Path, typer.Argument(help="Checkpoint, or a folder that holds one.")],
+    path: Annotated[Path, typer.Argument(help="Checkpoint, program, or a folder that holds one.")],
     tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor.")] = False,
     use_ema: Annotated[bool, typer.Option("--use-ema", help="Of the averaged weights.")] = False,
     format: Annotated[str, typer.Option(help="table or json.")] = "table",
@@ -71,20 +71,26 @@ def _print(described: Description, *, tensors: bool) -> None:
     if tensors:
         table = Table("tensor", "shape", "type", box=box.SIMPLE_HEAD, pad_edge=False)
         for each in described.tensors:
-            shape = " x ".join(map(str, each.shape)) or "one number"
-            table.add_row(*(Text(printable(cell)) for cell in (each.name, shape, each.dtype)))
+            cells = (each.name, _shape(each), each.dtype)
+            table.add_row(*(Text(printable(cell)) for cell in cells))
         console.print(table)
 
 
 def _facts(described: Description) -> list[tuple[str, str]]:
     facts = [("size", f"{described.size / 1e6:,.1f} MB"), ("sha256", described.sha256)]
     if described.whole:
-        return [*facts, ("architecture", "its own program; semaudit scan opens it as it is")]
-    types = ", ".join(f"{count} {dtype}" for dtype, count in described.dtypes.items())
-    facts.append(("tensors", f"{types}; {described.numbers / 1e6:,.2f} million numbers"))
+        facts.append(("architecture", "its own program; semaudit scan opens it as it is"))
+        if described.program is None:
+            return facts
+        facts += _program(described.program)
+    if described.tensors:
+        types = ", ".join(f"{count} {dtype}" for dtype, count in described.dtypes.items())
+        numbers, size = described.numbers / 1e6, described.weight_bytes / 1e6
+        facts.append(("tensors", f"{types}; {numbers:,.2f} million numbers, {size:,.1f} MB"))
     if described.wrapped:
         facts.append(("wrapped in", " ".join(described.wrapped)))
-    facts += _architecture(described)
+    if not described.whole:
+        facts += _architecture(described)
     if described.labels:
         more = ", ..." if len(described.labels) > NAMED else ""
         names = ", ".join(described.labels[:NAMED]) + more
@@ -93,6 +99,25 @@ def _facts(described: Description) -> list[tuple[str, str]]:
     facts.append(("preprocessing", stated or "not stated in the file"))
     facts += [("metadata", f"{key}: {value}") for key, value in described.metadata.items()]
     return facts
+
+
+def _program(program: Program) -> list[tuple[str, str]]:
+    facts = list(program.format.items())
+    facts += [("input", _port(each)) for each in program.inputs]
+    facts += [("output", _port(each)) for each in program.outputs]
+    if program.num_classes is not None:
+        facts.append(("classes", f"{program.num_classes:,}, by the shape of the output"))
+    harmless = "it was read and only computes: opening it runs nothing else"
+    return [*facts, ("safety", program.danger or harmless)]
+
+
+def _port(port: Port) -> str:
+    shape = "its shape is not stated" if port.shape is None else _shape(port)
+    return f"{port.name}: {port.dtype or 'of a type that is not stated'}, {shape}"
+
+
+def _shape(holder: Listed | Port) -> str:
+    return " x ".join(map(str, holder.shape or ())) or "one number"
 
 
 def _architecture(described: Description) -> list[tuple[str, str]]:

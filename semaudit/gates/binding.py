@@ -9,7 +9,7 @@ from semaudit.columns import Part, bounds
 from semaudit.errors import GateError, did_you_mean
 from semaudit.gates.grammar import Gate
 from semaudit.layout import NOISE_FLOOR_FAMILY, Layout, Track
-from semaudit.metric import NOISE_FLOOR, SCORE, Metric
+from semaudit.metric import NOISE_FLOOR, SCORE, Activation, Metric
 
 
 @dataclass(frozen=True)
@@ -23,30 +23,57 @@ class BoundGate:
 
 
 def bind(
-    gates: Sequence[Gate], metrics: Mapping[str, Metric], layout: Layout, labelled: bool
+    gates: Sequence[Gate],
+    metrics: Mapping[str, Metric],
+    layout: Layout,
+    labelled: bool,
+    activation: Activation,
 ) -> list[BoundGate]:
     """Find what each gate speaks of, before anything is measured.
+
+    Args:
+        gates: as they were read.
+        metrics: what is measured of outputs of this ``activation``, by name.
+        layout: of the battery.
+        labelled: whether the pictures have labels.
+        activation: what the outputs mean.
 
     Raises:
         GateError: an unknown metric, a limit that nothing could break or meet, or a gate that
             matches nothing.
     """
-    return [_bind(gate, metrics, layout, labelled) for gate in gates]
+    return [_bind(gate, metrics, layout, labelled, activation) for gate in gates]
 
 
-def _bind(gate: Gate, metrics: Mapping[str, Metric], layout: Layout, labelled: bool) -> BoundGate:
+def _bind(
+    gate: Gate,
+    metrics: Mapping[str, Metric],
+    layout: Layout,
+    labelled: bool,
+    activation: Activation,
+) -> BoundGate:
     metric = metrics.get(gate.metric)
     if metric is None:
-        raise GateError(
-            f"unknown metric {gate.metric!r} in {gate.text!r}{did_you_mean(gate.metric, metrics)}: "
-            f"one of {', '.join(sorted(metrics))}"
-        )
+        raise GateError(_no_metric(gate, metrics, activation))
     if metric.name == "accuracy" and not labelled:
         raise GateError(f"{gate.text!r} matches nothing: the pictures have no labels")
     part = _part(gate, metric, layout)
     limits = bounds(metric, layout, part)
     _check_possible(gate, limits)
     return BoundGate(gate, metric, part, limits)
+
+
+def _no_metric(gate: Gate, metrics: Mapping[str, Metric], activation: Activation) -> str:
+    names = ", ".join(sorted(metrics))
+    if activation == "none":
+        return (
+            f"{gate.text!r} does not apply: {gate.metric} is not measured of an embedding, which "
+            f"has no classes that could flip or be right; limit one of {names}"
+        )
+    return (
+        f"unknown metric {gate.metric!r} in {gate.text!r}{did_you_mean(gate.metric, metrics)}: "
+        f"one of {names}"
+    )
 
 
 def _part(gate: Gate, metric: Metric, layout: Layout) -> Part:

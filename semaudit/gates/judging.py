@@ -7,25 +7,46 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from semaudit import statistics
+from semaudit import statistics, summary
 from semaudit.columns import values
 from semaudit.gates.binding import BoundGate
 from semaudit.gates.grammar import Gate
 from semaudit.layout import Array
-from semaudit.report.document import Outcome, Verdict
+from semaudit.report.document import Outcome, Report, Verdict
 from semaudit.store import Samples
 
 ALPHA = 0.05
 RESAMPLES = 10_000
 
 
+def judge_report(gates: Sequence[BoundGate], samples: Samples, report: Report) -> list[Verdict]:
+    """Judge all gates on an audit, with what its report says of the model as a whole."""
+    return judge(gates, samples, report.degenerate, _unsteady(samples, report))
+
+
+def _unsteady(samples: Samples, report: Report) -> str | None:
+    """A remark where clean pictures alone, in another batch, move the output too much."""
+    shift, floor = report.estimate("shift"), report.noise_floor
+    if shift is None or floor is None or not summary.warnings(samples, shift, floor):
+        return None
+    return (
+        f"of the mean shift of {shift.value:.2g} the same pictures in another batch make "
+        f"{floor.value:.2g} by themselves"
+    )
+
+
 def judge(
-    gates: Sequence[BoundGate], samples: Samples, degenerate: str | None = None
+    gates: Sequence[BoundGate],
+    samples: Samples,
+    degenerate: str | None = None,
+    unsteady: str | None = None,
 ) -> list[Verdict]:
     """Judge all gates together: Holm shares the error rate of 5 % among them.
 
     A gate passes or fails only where its interval excludes the limit. Of a degenerate model no
-    gate but accuracy can be judged: a constant is perfectly continuous.
+    gate but accuracy can be judged: a constant is perfectly continuous. Of an ``unsteady`` one,
+    whose answer depends on the batch or on chance, gates are judged, for that only adds to what
+    they limit; the reason says so.
     """
     numbers = [values(samples, gate.metric, [gate.part])[:, 0] for gate in gates]
     evidence = [_evidence(gate, each) for gate, each in zip(gates, numbers, strict=True)]
@@ -34,10 +55,20 @@ def judge(
         for gate, each in zip(gates, evidence, strict=True)
     ]
     steps = statistics.holm(p_values, ALPHA)
-    return [
+    verdicts = [
         _verdict(gate, each, found, step, degenerate)
         for gate, each, found, step in zip(gates, numbers, evidence, steps, strict=True)
     ]
+    return [
+        _remarked(verdict, unsteady if gate.metric.level != "image" else None)
+        for gate, verdict in zip(gates, verdicts, strict=True)
+    ]
+
+
+def _remarked(verdict: Verdict, remark: str | None) -> Verdict:
+    if remark is None:
+        return verdict
+    return verdict.model_copy(update={"reason": f"{verdict.reason}; {remark}"})
 
 
 def _evidence(

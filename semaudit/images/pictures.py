@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semaudit.errors import ImageError, UsageError
+from semaudit.errors import UsageError
 from semaudit.images.batches import Batch, batches
-from semaudit.images.decoding import EXTENSIONS, WHITE, Background
+from semaudit.images.decoding import WHITE, Background
+from semaudit.images.finding import Wanted, find
 from semaudit.images.labels.classmap import read_class_map
 from semaudit.images.reading import ImageDataset
 from semaudit.images.sampling import take
-from semaudit.images.sources import arrays, lists, tables, tars, timm_datasets
-from semaudit.images.sources.folders import (
-    check_readable,
-    find_in_folder,
-    has_pictures,
-    is_picture,
-    list_folder,
-    part_folder,
-)
-from semaudit.images.sources.listing import (
-    Found,
-    Listing,
-    Targets,
-    by_pattern,
-    listing_of,
-    unlabelled,
-)
+from semaudit.images.sources import timm_datasets
+from semaudit.images.sources.folders import list_folder
+from semaudit.images.sources.listing import Listing, Targets, by_pattern, listing_of, unlabelled
 from semaudit.images.sources.photographs import find_photographs
 from semaudit.images.sources.streams import StreamSource, open_stream
 
@@ -72,15 +59,6 @@ class FolderSource:
             ImageError: a picture cannot be read, or a worker process died.
         """
         return batches(self.dataset, batch_size, workers, pin_memory)
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    split: str | None
-    labels: bool
-    path_column: str | None
-    label_column: str | None
-    channels: int
 
 
 def open_pictures(
@@ -128,7 +106,7 @@ def open_pictures(
     """
     _check_settings(data, dataset, split, ignore_labels, label_pattern, class_map, label_column)
     labels = not ignore_labels and label_pattern is None
-    wanted = _Wanted(split, labels, path_column, label_column, preprocessing.input_size[0])
+    wanted = Wanted(split, labels, path_column, label_column, preprocessing.input_size[0])
     chosen_map = None if class_map is None else read_class_map(class_map, num_classes)
     targets = Targets(class_names, num_classes, chosen_map)
     if dataset is not None and timm_datasets.is_streamed(dataset):
@@ -141,7 +119,7 @@ def open_pictures(
             split=split, ignore_labels=ignore_labels, num_samples=num_samples,
             background=background,
         )  # fmt: skip
-    found = _find(data, dataset, wanted)
+    found = find(data, dataset, wanted)
     if label_pattern is not None:
         found = by_pattern(found, label_pattern)
     listing = unlabelled(found) if ignore_labels else listing_of(found, targets)
@@ -208,79 +186,6 @@ def open_photographs(preprocessing: Preprocessing, background: Background = WHIT
     """
     listing = unlabelled(find_photographs())
     return FolderSource(ImageDataset(listing.items, preprocessing, background), listing)
-
-
-def _find(data: Path | None, dataset: str | None, wanted: _Wanted) -> Found:
-    if dataset is not None and not timm_datasets.is_folder(dataset):
-        return timm_datasets.find_in_dataset(
-            dataset, data, wanted.split, labels=wanted.labels, channels=wanted.channels
-        )
-    if data is None:
-        if dataset is not None:
-            raise UsageError(f"--dataset {dataset!r} needs --data, a folder of pictures")
-        return find_photographs()
-    if tars.is_pattern(data):
-        return _in_tars(data, wanted)
-    check_readable(data)
-    listed = not data.is_dir() and data.suffix.lower() in tables.SUFFIXES
-    if wanted.path_column is not None and not listed:
-        raise UsageError(f"--path-column goes with a list of paths, and {data} is none")
-    return _in_folder(data, wanted) if data.is_dir() else _in_file(data, wanted)
-
-
-def _in_file(data: Path, wanted: _Wanted) -> Found:
-    suffix = data.suffix.lower()
-    if suffix in tables.SUFFIXES:
-        return lists.find_in_list(
-            data,
-            split=wanted.split,
-            labels=wanted.labels,
-            path_column=wanted.path_column,
-            label_column=wanted.label_column,
-        )
-    if tars.is_tar(data.name):
-        return _in_tars(data, wanted)
-    find = {".npz": arrays.find_in_npz, ".npy": arrays.find_in_npy}.get(suffix)
-    if find is None and arrays.is_idx(data.name):
-        find = arrays.find_in_idx
-    if find is not None:
-        return find(data, split=wanted.split, labels=wanted.labels, channels=wanted.channels)
-    if is_picture(data.name) and wanted.split is not None:
-        raise UsageError(f"--split {wanted.split}: {data} is a single picture")
-    if is_picture(data.name):
-        return find_in_folder(data, labels=wanted.labels)
-    others = " ".join((*tables.SUFFIXES, ".tar", *arrays.SUFFIXES))
-    raise ImageError(
-        f"{data} is not a picture: its extension is none of {' '.join(EXTENSIONS)}; nor a list, "
-        f"an archive or an array: {others}, or MNIST's idx3-ubyte"
-    )
-
-
-def _in_folder(data: Path, wanted: _Wanted) -> Found:
-    try:
-        folder, notes = part_folder(data, wanted.split)
-    except UsageError:
-        # The names of shards and of MNIST's files tell parts, too.
-        if not (tars.shards_of(data) or arrays.idx_files(data)):
-            raise
-        folder, notes = data, ()
-    if folder != data:
-        wanted = replace(wanted, split=None)
-    if not has_pictures(folder) and tars.shards_of(folder):
-        found = _in_tars(folder, wanted)
-    elif not has_pictures(folder) and arrays.idx_files(folder):
-        found = arrays.find_in_idx(
-            folder, split=wanted.split, labels=wanted.labels, channels=wanted.channels
-        )
-    else:
-        found = find_in_folder(folder, labels=wanted.labels)
-    return replace(found, notes=(*notes, *found.notes))
-
-
-def _in_tars(data: Path, wanted: _Wanted) -> Found:
-    return tars.find_in_tars(
-        data, split=wanted.split, labels=wanted.labels, label_key=wanted.label_column
-    )
 
 
 __all__ = ["FolderSource", "open_folder", "open_photographs", "open_pictures"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -11,8 +11,8 @@ from semaudit.errors import ModelError, UsageError
 from semaudit.metric import Activation
 from semaudit.models.classifier import Classifier, Placement, references
 from semaudit.models.names import class_names, embedding_name
-from semaudit.models.opened import Opened
-from semaudit.models.outputs import Examined, examine
+from semaudit.models.opened import Opened, Provenance
+from semaudit.models.outputs import ONE_VALUE, Examined, OutputForm, examine
 from semaudit.models.preprocessing import (
     Preprocessing,
     input_channels,
@@ -21,9 +21,35 @@ from semaudit.models.preprocessing import (
 )
 from semaudit.models.reading import Reading
 from semaudit.models.tap import Tapped, first_channels
+from semaudit.models.torchvision_models import assumptions
 from semaudit.models.weights import frozen, require_finite_weights, weights_sha256
 
 PAIR = 2
+
+GUESSED = "guessed_preprocessing"
+"""The key of a provenance under which stand the flags of whatever nobody states."""
+
+STEADY = 0.01
+"""How far, relative to the largest logit, an answer may move with its place in a batch."""
+
+UNSTEADY = (
+    "its answer for a picture changes with the batch or by chance, as that of a network traced or "
+    "exported in training mode (dropout, batch statistics): call eval() before the export, or read "
+    "the figures as those of a model that answers so"
+)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a module puts out for four reference pictures.
+
+    Attributes:
+        pairs: for the first two and for the last two.
+        mixed: for the second and the fourth, in one batch.
+    """
+
+    pairs: list[object]
+    mixed: object
 
 
 def assemble(opened: Opened, reading: Reading) -> Classifier:
@@ -45,33 +71,40 @@ def assemble(opened: Opened, reading: Reading) -> Classifier:
         opened.stated, reading.overrides, channels=channels, unit=opened.unit_range
     )
     activation: Activation = reading.activation or "softmax"
-    notes = [*opened.notes, *resolved.notes]
+    notes = [*opened.notes, *assumptions(opened)]
     if opened.form is None:
-        examined = _examined(opened, resolved.preprocessing, reading, activation)
+        answers = _answers(opened, resolved.preprocessing)
+        examined = _examined(opened, answers, reading, activation)
         form = examined.form
         notes += examined.notes
+        if not _steady(answers, form, activation):
+            notes.append(UNSTEADY)
     else:
         form = replace(opened.form, scale=reading.output or "logits")
         if form.width == 1 and activation == "softmax":
-            notes.append(
-                "the output is one value a picture: taken for yes (class 1) against no (0)"
-            )
+            notes.append(ONE_VALUE)
     if opened.embeds and reading.activation is None:
         activation = "none"
         notes.append("the model has no classifying layer: its output is taken for an embedding")
     if activation == "none":
-        notes.append("of an embedding shift is by cosine, and there is no class that could flip")
+        notes.append(
+            "of an embedding shift is by cosine, and there is no class that could flip or be "
+            "right: labels are not used"
+        )
     width = form.num_classes(activation)
     names = embedding_name() if activation == "none" else class_names(width, opened.labels)
     # A frozen program keeps its weights out of sight: then the file's hash stands for them.
     sha256 = weights_sha256(module) if module.state_dict() else opened.provenance.get("file_sha256")
+    provenance: Provenance = {**opened.provenance, "weights_sha256": sha256}
+    if resolved.guessed:
+        provenance[GUESSED] = list(resolved.guessed)
     return Classifier(
         module=module,
         preprocessing=resolved.preprocessing,
         class_names=names,
         num_classes=width,
         name=name,
-        provenance={**opened.provenance, "weights_sha256": sha256},
+        provenance=provenance,
         activation=activation,
         form=form,
         notes=tuple(notes),
@@ -88,12 +121,11 @@ def device_of(module: nn.Module) -> torch.device:
 
 
 def _examined(
-    opened: Opened, preprocessing: Preprocessing, reading: Reading, activation: Activation
+    opened: Opened, answers: Answers, reading: Reading, activation: Activation
 ) -> Examined:
-    answers = _answers(opened, preprocessing)
     try:
         return examine(
-            answers,
+            answers.pairs,
             PAIR,
             activation=activation,
             num_classes=reading.num_classes or opened.num_classes,
@@ -108,14 +140,26 @@ def _examined(
         raise ModelError(f"{opened.name}: {error}") from error
 
 
-def _answers(opened: Opened, preprocessing: Preprocessing) -> list[object]:
+def _steady(answers: Answers, form: OutputForm, activation: Activation) -> bool:
+    """Whether two pictures get the answers in one batch that they got apart."""
+    apart = [form.logits(pair, activation) for pair in answers.pairs]
+    again = form.logits(answers.mixed, activation)
+    if again is None or any(each is None for each in apart):
+        return True  # said where it is classified
+    before = torch.cat([each for each in apart if each is not None])[1::PAIR]
+    # NaN is no sign of it: it ends the audit.
+    return not bool((again - before).abs().max() > STEADY * before.abs().max())
+
+
+def _answers(opened: Opened, preprocessing: Preprocessing) -> Answers:
     """Run the reference pictures, two by two: a large model may not take more at once."""
     device = device_of(opened.module)
     tapped = Tapped(opened.module, None, preprocessing, device, channels_last=False)
     try:
         with torch.no_grad():
             pictures = references(preprocessing.input_size).to(device)
-            return [tapped(pictures[:PAIR])[0], tapped(pictures[PAIR:])[0]]
+            pairs = [tapped(pair)[0] for pair in torch.split(pictures, PAIR)]
+            return Answers(pairs, tapped(pictures[1::PAIR])[0])
     except Exception as error:  # the module is foreign code: it may raise anything
         raise ModelError(
             f"{opened.name} fails on pictures of size {preprocessing.input_size}: "

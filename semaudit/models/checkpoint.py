@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
 
 from semaudit.errors import ModelError
-from semaudit.models.architectures import Recognised
+from semaudit.models.construction import believable_arguments, construct
 from semaudit.models.factory import is_factory, open_factory
 from semaudit.models.files.contents import Contents, read
 from semaudit.models.files.wrappers import StateDict
-from semaudit.models.keys import Implied, implied_sizes, match
+from semaudit.models.keys import match
 from semaudit.models.opened import Opened, Provenance
-from semaudit.models.preprocessing import input_channels, timm_config
+from semaudit.models.preprocessing import timm_config
 from semaudit.models.reading import Opening, Reading
 from semaudit.models.recognition import ASKED, Choice, fitting, single
-from semaudit.models.timm_models import (
-    build,
-    classes_of,
-    default_channels,
-    opened_timm,
-    require_known,
-)
+from semaudit.models.timm_models import opened_timm, require_known
 from semaudit.models.torchvision_models import PREFIX as TORCHVISION
-from semaudit.models.torchvision_models import (
-    build_torchvision,
-    torchvision_stated,
-    with_channels,
-)
+from semaudit.models.torchvision_models import torchvision_stated
 from semaudit.models.weights import file_sha256
-
-SHAPING = frozenset(
-    (
-        *("img_size", "patch_size", "window_size", "global_pool", "class_token", "reg_tokens"),
-        *("no_embed_class", "pos_embed", "qkv_bias", "qk_norm", "init_values", "fc_norm"),
-        *("pre_norm", "final_norm", "embed_dim", "embed_dims", "depth", "depths", "num_heads"),
-        *("mlp_ratio", "act_layer", "norm_layer", "drop_rate", "drop_path_rate", "output_stride"),
-        *("stem_type", "aa_layer", "pad_type", "bn_eps", "dynamic_img_size", "strict_img_size"),
-    )
-)
-"""Arguments of timm's models that a file may state: none of them opens another file."""
 
 
 def open_checkpoint(path: Path, opening: Opening, reading: Reading) -> Opened:
@@ -60,7 +38,8 @@ def open_checkpoint(path: Path, opening: Opening, reading: Reading) -> Opened:
     if opening.arch is not None and is_factory(opening.arch):
         return _into_factory(contents, opening)
     choice = single(contents, fitting(contents, opening.arch))
-    module, channels = _build(contents, choice, opening, reading)
+    taken, refused = believable_arguments(contents.metadata.model_args)
+    module, channels = construct(choice, taken, opening, reading)
     how = _fill(contents, choice, module)
     provenance: Provenance = {
         **_provenance(contents),
@@ -75,7 +54,7 @@ def open_checkpoint(path: Path, opening: Opening, reading: Reading) -> Opened:
         )
     else:
         opened = opened_timm(module, name, provenance, in_chans=channels)
-    return _told(opened, contents, choice)
+    return _told(opened, contents, choice, refused)
 
 
 def architectures(path: Path, opening: Opening) -> list[str]:
@@ -137,62 +116,6 @@ def _into_factory(contents: Contents, opening: Opening) -> Opened:
     )
 
 
-def _build(
-    contents: Contents, choice: Choice, opening: Opening, reading: Reading
-) -> tuple[nn.Module, int]:
-    """Build the architecture at the sizes that its tensors have; also its input channels."""
-    asked = input_channels(reading.in_chans, reading.overrides)
-    sizes, arch = choice.sizes, choice.arch
-    if arch.startswith(TORCHVISION):
-        classes = reading.num_classes or (sizes and sizes.num_classes) or None
-        channels = asked or (sizes.in_chans if sizes else 3)
-        options = {**(sizes.options if sizes else {}), **opening.model_kwargs}
-        built_there = build_torchvision(arch, classes, options)
-        return with_channels(built_there, channels), channels
-    stated, _ = believable_arguments(contents.metadata.model_args)
-    arguments = {**stated, **_sizes(sizes, reading), **opening.model_kwargs}
-
-    def built(classes: int | None, channels: int | None) -> nn.Module:
-        return build(
-            arch,
-            num_classes=classes,
-            in_chans=channels,
-            overrides=reading.overrides,
-            model_kwargs=arguments,
-        )
-
-    if sizes is not None:
-        channels = asked or sizes.in_chans
-        classes = sizes.num_classes if reading.num_classes is None else reading.num_classes
-        return built(classes, channels), channels
-    module = built(reading.num_classes, asked)
-    have = (classes_of(module), asked or default_channels(module))
-    implied = _implied(choice.state, module, have[1])
-    want = (
-        reading.num_classes or implied.num_classes or have[0],
-        asked or implied.in_chans or have[1],
-    )
-    return (module if want == have else built(*want)), want[1]
-
-
-def believable_arguments(stated: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
-    """Part the arguments that a file states into those that shape a module and all others.
-
-    Others could name further files to be opened: timm's ``checkpoint_path`` unpickles one.
-    """
-    taken = {key: value for key, value in stated.items() if key in SHAPING}
-    return taken, sorted(stated.keys() - taken.keys())
-
-
-def _sizes(sizes: Recognised | None, reading: Reading) -> Mapping[str, object]:
-    """timm's arguments for sizes other than the architecture's own."""
-    if sizes is None:
-        return {}
-    img_size = None if reading.overrides.spatial_size else sizes.img_size
-    named = {"img_size": img_size, "patch_size": sizes.patch_size, **sizes.options}
-    return {key: value for key, value in named.items() if value is not None}
-
-
 def _fill(contents: Contents, choice: Choice, module: nn.Module) -> str:
     """Load the weights; returns how their names were matched."""
     renames = choice.sizes.renames if choice.sizes else {}
@@ -217,7 +140,7 @@ def _load(contents: Contents, arch: str, state: StateDict, module: nn.Module) ->
     return matched.how
 
 
-def _told(opened: Opened, contents: Contents, choice: Choice) -> Opened:
+def _told(opened: Opened, contents: Contents, choice: Choice, refused: list[str]) -> Opened:
     """Add what the file says of itself, and how the architecture was come by."""
     metadata, stated = contents.metadata, dict(opened.stated)
     if choice.sizes is not None and choice.sizes.img_size is not None:
@@ -225,8 +148,9 @@ def _told(opened: Opened, contents: Contents, choice: Choice) -> Opened:
         height, width = side if isinstance(side, tuple) else (side, side)
         stated["input_size"] = (opened.in_chans, height, width)
     notes = [*contents.notes, *choice.notes]
-    if refused := ", ".join(believable_arguments(metadata.model_args)[1]):
-        notes.append(f"arguments that the file states and that were not taken: {refused}")
+    if refused:
+        names = ", ".join(refused)
+        notes.append(f"arguments that the file states and that were not taken: {names}")
     if choice.how != ASKED:
         notes.insert(0, f"architecture {choice.arch}: {choice.how}")
     if choice.sizes is not None and choice.sizes.also:
@@ -242,21 +166,3 @@ def _told(opened: Opened, contents: Contents, choice: Choice) -> Opened:
         labels=metadata.labels or opened.labels,
         notes=(*notes, *opened.notes),
     )
-
-
-def _implied(state: StateDict, module: nn.Module, in_chans: int) -> Implied:
-    config = timm_config(module) or {}
-    return implied_sizes(
-        state,
-        module.state_dict(),
-        classifiers=_layer_names(config.get("classifier")),
-        first_convs=_layer_names(config.get("first_conv")),
-        in_chans=in_chans,
-    )
-
-
-def _layer_names(names: object) -> tuple[str, ...]:
-    """timm states one name, several, or none."""
-    if isinstance(names, str):
-        return (names,)
-    return tuple(map(str, names)) if isinstance(names, (tuple, list)) else ()

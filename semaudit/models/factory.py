@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import importlib
-import importlib.util
 import re
 import sys
 import traceback
@@ -20,7 +18,7 @@ from semaudit.errors import ModelError, UsageError, did_you_mean
 from semaudit.models.opened import Opened, Provenance
 from semaudit.models.stated import Stated, read_stated
 from semaudit.models.weights import file_sha256
-from semaudit.plugins import no_bytecode
+from semaudit.userfile import import_file, module_name
 
 NOT_FACTORIES = ("hf-hub:", "hf_hub:", "local-dir:", "torchvision:")
 NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
@@ -100,7 +98,9 @@ def _importable(folder: Path) -> Iterator[None]:
 
 def _imported(spec: str, where: str, file: Path | None) -> ModuleType:
     try:
-        return importlib.import_module(where) if file is None else _import_file(file)
+        if file is None:
+            return importlib.import_module(where)
+        return import_file(module_name("factory", file), file)
     except ModuleNotFoundError as error:
         if file is None and error.name and f"{where}.".startswith(f"{error.name}."):
             raise ModelError(
@@ -110,24 +110,6 @@ def _imported(spec: str, where: str, file: Path | None) -> ModuleType:
         raise _raised(spec, error, file) from error
     except (Exception, SystemExit) as error:
         raise _raised(spec, error, file) from error
-
-
-def _import_file(file: Path) -> ModuleType:
-    # The path in the name: two files called model.py do not shadow each other.
-    place = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:8]
-    name = f"semaudit_factory_{file.stem}_{place}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"no loader for {file}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickles look their module up there
-    try:
-        with no_bytecode():
-            spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _looked_up(spec: str, holder: ModuleType, what: str) -> object:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from semaudit.errors import ModelError
-from semaudit.models.files.prefixes import PREFIXES, stages
-from semaudit.models.files.wrappers import SHOWN, WRAPPERS, StateDict, Unwrapped, unwrap
+from semaudit.models.files.prefixes import stages
+from semaudit.models.files.wrappers import SHOWN, StateDict
 
 # Leaf names that mean the same in every implementation, so that order must not mix them up.
 ROLES = frozenset({"weight", "bias", "running_mean", "running_var"})
@@ -147,17 +147,3 @@ def _misfit(given: StateDict, wanted: StateDict, misshapen: list[str]) -> str:
 
 def _first(keys: Sequence[str], count: int = SHOWN) -> str:
     return ", ".join(keys[:count]) + (", ..." if len(keys) > count else "")
-
-
-__all__ = [
-    "PREFIXES",
-    "WRAPPERS",
-    "Implied",
-    "Match",
-    "StateDict",
-    "Unwrapped",
-    "implied_sizes",
-    "match",
-    "prefix_candidates",
-    "unwrap",
-]

@@ -6,16 +6,12 @@ each value is taken if its type and range are right, and otherwise left out with
 
 from __future__ import annotations
 
-import json
 import re
-from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
-
 from semaudit.models.files.wrappers import WRAPPERS, entries
+from semaudit.models.plain import LONGEST, Plain
 from semaudit.models.stated import read_stated
 
 ARCH_KEYS = ("arch", "architecture", "model_name", "model_arch", "timm_model", "arch_name")
@@ -27,12 +23,7 @@ MODEL_KEYS = ("model", "backbone", "name")
 """Keys that may name an architecture inside settings, and something else outside."""
 LABELS = ("class_to_idx", "classes", "class_names", "label_names", "labels", "id2label")
 MOST_LABELS = 100_000
-LONGEST = 200
-"""Characters of an architecture, a tag, a label or a shown value."""
 _MOST_RAW = 60
-_MOST_NODES = 400_000
-_LONGEST_TEXT = 1 << 20
-_DEEPEST = 4
 _ARCH = re.compile(r"[A-Za-z][\w\-/:]*(\.[\w\-]+)?")
 
 
@@ -72,7 +63,7 @@ def metadata_of(content: object, *, beside: object = None) -> Metadata:
         content: a mapping; its state dicts are passed over.
         beside: the parsed config.json; the file itself is believed first.
     """
-    sources = {"": _outside_weights(content), "config.json": _Plain().copy(beside)}
+    sources = {"": _outside_weights(content), "config.json": Plain().copy(beside)}
     flat = {
         dotted: value
         for origin, values in sources.items()
@@ -103,50 +94,6 @@ def metadata_of(content: object, *, beside: object = None) -> Metadata:
     )
 
 
-class _Plain:
-    """Copies foreign values into plain ones, up to a bounded number of them."""
-
-    def __init__(self) -> None:
-        self._left = _MOST_NODES
-
-    def copy(self, value: object, depth: int = 0) -> object:
-        """A plain copy of a value; None stands for what cannot be copied."""
-        self._left -= 1
-        if self._left < 0 or depth > _DEEPEST:
-            return None
-        if isinstance(value, (bool, float)):
-            return value
-        if isinstance(value, int):
-            return value if abs(value) < 1 << 53 else None
-        if isinstance(value, str):
-            return _parsed(value) if len(value) <= _LONGEST_TEXT else None
-        if isinstance(value, Namespace):
-            value = value.__dict__
-        if isinstance(value, Tensor):
-            bare = Tensor.detach(value)  # of attributes that would stand in for its methods
-            usable = bare.layout is torch.strided and bare.device.type == "cpu"
-            small = usable and bare.numel() <= 16 and not bare.is_quantized
-            return bare.flatten().tolist() if small and not bare.is_complex() else None
-        if isinstance(value, (list, tuple)):
-            return [self.copy(item, depth + 1) for item in value[: self._left]]
-        items = entries(value)
-        if items is None:
-            return None
-        named = ((key, item) for key, item in items.items() if isinstance(key, (str, int)))
-        copied = {str(key): self.copy(item, depth + 1) for key, item in named if self._left > 0}
-        return {key: item for key, item in copied.items() if item is not None}
-
-
-def _parsed(text: str) -> object:
-    """Read text that is a JSON object or list, as a safetensors header keeps one."""
-    if text[:1] in ("{", "["):
-        try:
-            return _Plain().copy(json.loads(text), 1)
-        except (ValueError, RecursionError):
-            pass
-    return text[:LONGEST]
-
-
 def _outside_weights(content: object) -> object:
     items = entries(content) or {}
     kept = {
@@ -154,7 +101,7 @@ def _outside_weights(content: object) -> object:
         for key, item in items.items()
         if isinstance(key, str) and not (key in WRAPPERS and not isinstance(item, str))
     }
-    return _Plain().copy({k: v for k, v in kept.items() if "optim" not in k and "sched" not in k})
+    return Plain().copy({k: v for k, v in kept.items() if "optim" not in k and "sched" not in k})
 
 
 def _settings(values: Mapping[str, object], origin: str) -> list[tuple[str, object]]:

@@ -25,6 +25,9 @@ NAMES = (
 )
 """What the entry of a dict or an object that holds the answer is called, the surest first."""
 
+ONE_VALUE = "the output is one value a picture: taken for yes (class 1) against no (0)"
+"""What a reader should know of a single column under softmax."""
+
 DEEPEST = 4
 _ROUNDING = 2e-3  # what half precision leaves of a sum of probabilities
 
@@ -109,7 +112,7 @@ def examine(
         notes.append(f"the output is a {_kind(output)}; taken for logits: {_spelled(path)}{more}")
     width = table.shape[1]
     if width == 1 and activation == "softmax":
-        notes.append("the output is one value a picture: taken for yes (class 1) against no (0)")
+        notes.append(ONE_VALUE)
     if scale is None:
         tables = [_table_at(answer, path) for answer in answers]
         probable = all(each is not None and _are_probabilities(each, activation) for each in tables)

@@ -100,12 +100,13 @@ class Resolved:
         preprocessing: what pictures go through.
         trained: what the model itself states, when it states mean and std; None when it is not
             known how the model was trained.
-        notes: which defaults were taken.
+        guessed: flags, with the values that were taken for what neither the model nor an override
+            states: of the size, the mean or the standard deviation, and with those of the resize.
     """
 
     preprocessing: Preprocessing
     trained: Preprocessing | None
-    notes: tuple[str, ...]
+    guessed: tuple[str, ...]
 
 
 def preprocessing_of(
@@ -136,7 +137,7 @@ def preprocessing_of(
     defaults: Mapping[str, object] = {"mean": (0.0,), "std": (1.0,)} if unit else {}
     preprocessing = _resolve({**defaults, **known}, overrides, channels)
     own = _resolve(known, PreprocessingOverrides(), channels) if "mean" in known else None
-    return Resolved(preprocessing, own, _defaults_taken(known, overrides, preprocessing))
+    return Resolved(preprocessing, own, _guessed(known, overrides, preprocessing))
 
 
 def _resolve(
@@ -158,7 +159,7 @@ def _resolve(
     )
 
 
-def _defaults_taken(
+def _guessed(
     known: Mapping[str, object], overrides: PreprocessingOverrides, taken: Preprocessing
 ) -> tuple[str, ...]:
     given = {key for key, value in asdict(overrides).items() if value is not None} | known.keys()
@@ -172,12 +173,7 @@ def _defaults_taken(
     if not {"mean", "std"} <= given:
         resize = f"--crop-pct {taken.crop_pct:g}", f"--interpolation {taken.interpolation}"
         guessed += [text for text in resize if text.split()[0][2:].replace("-", "_") not in given]
-    if not guessed:
-        return ()
-    taken_so = ", ".join(guessed)
-    return (
-        f"the preprocessing is a guess, for the model does not state it all; taken: {taken_so}",
-    )
+    return tuple(guessed)
 
 
 _FLAGS = {"input_size": "--input-size", "mean": "--mean", "std": "--std"}

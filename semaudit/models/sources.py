@@ -20,8 +20,6 @@ from semaudit.models.timm_models import HUB_PREFIXES, LOCAL_PREFIX, local_folder
 from semaudit.models.torchvision_models import PREFIX as TORCHVISION
 from semaudit.models.torchvision_models import open_torchvision
 
-WHOLE = (Kind.TORCHSCRIPT, Kind.EXPORTED, Kind.ONNX)
-
 
 def open_source(model: str | Path | nn.Module, opening: Opening, reading: Reading) -> Opened:
     """Open a model of any kind.
@@ -49,7 +47,7 @@ def fitting_architectures(model: str | Path, opening: Opening) -> list[str]:
     if not (isinstance(model, Path) or names_a_file(model)):
         raise UsageError(f"--arch {BEST} goes with a checkpoint file, and {model} is none")
     path = find_file(Path(model))
-    if sniff(path) in WHOLE:
+    if sniff(path).is_whole:
         raise UsageError(f"--arch {BEST} goes with a checkpoint file, and {path} is a whole model")
     return architectures(path, opening)
 
@@ -69,7 +67,7 @@ def names_a_file(model: str) -> bool:
 def _open_file(path: Path, opening: Opening, reading: Reading) -> Opened:
     require_known_arch(opening.arch)
     kind = sniff(path)
-    if kind in WHOLE:
+    if kind.is_whole:
         _refuse_checkpoint_settings(opening, f"{path}, a whole model,")
         _refuse_builder_settings(opening, f"{path} is a whole model, which nothing builds")
     elif not opening.pretrained:

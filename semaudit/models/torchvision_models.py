@@ -12,8 +12,13 @@ from semaudit.errors import ModelError, UsageError, did_you_mean
 from semaudit.models.opened import Opened, Provenance
 
 PREFIX = "torchvision:"
-# Their own initialisation takes seconds, and every weight is overwritten or known to be random.
 RENORMALISING = ("googlenet", "inception_v3")
+RENORMALISED = (
+    "the network turns ImageNet's normalisation into its own (transform_input), as torchvision's "
+    "published weights of it need; weights do not show whether they were trained so: if not, give "
+    "--model-kwargs transform_input=False"
+)
+# Their own initialisation takes seconds, and every weight is overwritten or known to be random.
 SLOW_TO_INITIALISE = ("googlenet", "inception_v3")
 
 
@@ -108,6 +113,16 @@ def torchvision_stated(name: str) -> dict[str, object]:
         ModelError: torchvision knows no such model.
     """
     return _stated(_resolved(name)[1])
+
+
+def assumptions(opened: Opened) -> tuple[str, ...]:
+    """Say what a module of torchvision's that took a checkpoint's weights is assumed to do."""
+    assumed = (
+        opened.provenance["source"] == "checkpoint"
+        and str(opened.provenance.get("arch")).startswith(PREFIX)
+        and getattr(opened.module, "transform_input", False)
+    )
+    return (RENORMALISED,) if assumed else ()
 
 
 def _resolved(name: str) -> tuple[str, Any]:

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from shared import ARCH, Run
+from torch import nn
 
 import semaudit
 from semaudit.report.file import read_report
@@ -83,6 +85,35 @@ def test_no_limit_is_a_mistake(cli: Run, audited: Path) -> None:
     ended = cli("gate", str(audited))
     assert ended.code == 2
     assert "there is no limit to judge" in ended.stderr
+    assert f"{audited} was made with none: give --fail-on" in ended.stderr
+
+
+def test_without_limits_the_audit_s_own_are_judged(
+    cli: Run, checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "audit"
+    settings = {"arch": ARCH, "img_size": 32, "select": "brightness", "device": "cpu"}
+    audit = semaudit.scan(checkpoint, pictures, fail_on=GATES[:2], out=out, **settings)
+    ended = cli("gate", str(out), "--format", "json")
+    assert json.loads(ended.stdout) == [v.model_dump(mode="json") for v in audit.verdicts]
+    assert ended.code == 1
+    assert ended.stderr == f"judged by the limits that {out} was made with\n"
+    ended = cli("gate", str(out), *limits("score>=20"))
+    assert (ended.code, ended.stderr) == (0, "")
+
+
+def test_flips_of_an_embedding(cli: Run, tmp_path: Path) -> None:
+    images = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    settings = {"activation": "none", "select": "brightness", "device": "cpu"}
+    semaudit.scan(model, images, out=tmp_path / "audit", **settings)
+    ended = cli("gate", str(tmp_path / "audit"), *limits("flip_rate<=0.1"))
+    assert ended.code == 2
+    assert (
+        "'flip_rate<=0.1' does not apply: flip_rate is not measured of an embeddi" in ended.stderr
+    )
+    assert "limit one of concentration, feature_distance, " in ended.stderr
+    assert cli("gate", str(tmp_path / "audit"), *limits("shift<=0.999")).code == 0
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,9 @@ def test_a_model_without_names_takes_sorted_order() -> None:
 
 
 def test_sorted_order_needs_one_label_for_each_output(animals: ClassNames) -> None:
-    with pytest.raises(ImageError, match="2 of 2 labels match none"):
+    with pytest.raises(ImageError, match=r"2 of 2 labels .* no names: 'cat', 'dog'; and 2 lab"):
         map_labels(["cat", "dog"], nameless(3), 3)
+    with pytest.raises(ImageError, match=r"5 labels .* each of 3 outputs.*--class-map FILE"):
+        map_labels(["v", "w", "x", "y", "z"], nameless(3), 3)
     with pytest.raises(ImageError, match="4 of 4 labels match none"):
         map_labels(["w", "x", "y", "z"], animals, 4)

@@ -88,6 +88,35 @@ def test_named_columns(folder: Path) -> None:
         listed(folder / "l.csv", text)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("l.csv", "path,breed,split\na.png,cat,val\n"),
+        ("l.jsonl", '{"path": "a.png", "breed": "cat", "split": "val"}'),
+    ],
+)
+def test_a_column_that_may_hold_the_labels_is_noted(folder: Path, name: str, text: str) -> None:
+    found = listed(folder / name, text)
+    assert found.labels is None
+    (note,) = found.notes
+    assert "taken as unlabelled: of its columns (breed) none is called label, class," in note
+    assert "name it (--label-column)" in note
+    assert listed(folder / name, text, label_column="breed").notes == ()
+    assert listed(folder / name, text, labels=False).notes == ()
+
+
+def test_a_parquet_column_that_may_hold_the_labels_is_noted(folder: Path) -> None:
+    table = pd.DataFrame({"image": ["a.png"], "x": [1], "y": [3]})
+    table.to_parquet(folder / "l.parquet")
+    (note,) = find_in_list(folder / "l.parquet", split=None, labels=True).notes
+    assert "of its columns (x, y) none is called" in note
+
+
+def test_a_list_of_paths_alone_needs_no_note(folder: Path) -> None:
+    assert listed(folder / "l.csv", "path,split\na.png,val\n").notes == ()
+    assert listed(folder / "l.csv", "a.png\n").notes == ()
+
+
 def test_labels_are_not_looked_at_when_they_are_not_wanted(folder: Path) -> None:
     assert listed(folder / "l.csv", "path,label\na.png,\n", labels=False).labels is None
 

@@ -14,17 +14,23 @@ from foreign_models import (
     CLASSES,
     SIZE,
     assert_equal_for_any_batch,
-    assert_gradient_as_claimed,
     network,
     pictures,
     rewritten,
     save_exported,
 )
+from program_files import (
+    DEMO_SIZE,
+    assert_like_the_original,
+    assert_same_logits,
+    cut_short,
+    network_of,
+    sound_file,
+)
 from torch import Tensor, nn
 
 from semaudit.errors import ModelError
 from semaudit.models import load
-from semaudit.models.checkpoint import file_sha256
 from semaudit.models.programs.exported import open_exported
 from semaudit.models.programs.exported_sizes import Objection, vet_size
 
@@ -35,10 +41,7 @@ def safely(path: Path):
 
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("exported") / "m.pt2"
-    save_exported(network("test_resnet"), path)
-    safely(path)
-    return path
+    return sound_file(tmp_path_factory, save_exported, "m.pt2")
 
 
 @pytest.fixture
@@ -51,22 +54,13 @@ def exported(untouched: Path, tmp_path: Path) -> Path:
     ("arch", "batch"), [("test_efficientnet", 2), ("test_vit", None)], ids=["fixed", "free"]
 )
 def test_outputs_and_gradients_are_the_originals(tmp_path, arch, batch):
-    module = network(arch, **({"img_size": 64} if arch == "test_vit" else {}))
+    module = network_of(arch)
     path = tmp_path / "m.pt2"
     save_exported(module, path, batch)
     opened = safely(path)
-    assert opened.differentiable
-    assert opened.num_classes == CLASSES
-    assert opened.batch == batch
+    assert_like_the_original(opened, module, path, "torch.export", tolerance=1e-5, batch=batch)
     assert opened.stated == {"input_size": SIZE}
     assert len(opened.notes) == (batch is not None)
-    assert opened.provenance == {
-        "source": "torch.export",
-        "file": str(path),
-        "file_sha256": file_sha256(path),
-    }
-    assert_equal_for_any_batch(opened, module, 1e-5)
-    assert_gradient_as_claimed(opened, module)
 
 
 def test_a_bounded_batch_is_kept_within_its_bounds(tmp_path):
@@ -347,9 +341,8 @@ def test_the_format_of_older_torch_is_refused(exported):
 
 @pytest.mark.parametrize("keep", [0, 10, 3000, -30])
 def test_damaged_files_are_errors(exported, keep):
-    exported.write_bytes(exported.read_bytes()[:keep])
     with pytest.raises(ModelError, match=r"damaged"):
-        safely(exported)
+        safely(cut_short(exported, keep))
 
 
 def test_damaged_graphs_are_errors(exported):
@@ -416,8 +409,7 @@ def test_sizes_that_are_not(text):
 @pytest.mark.parametrize("batch", [None, 2], ids=["free", "fixed"])
 def test_real_weights_give_the_same_logits(tmp_path, demo_weights, batch):
     module = load(demo_weights, arch="tf_efficientnet_lite0").module
-    save_exported(module, tmp_path / "m.pt2", batch, (3, 224, 224))
+    save_exported(module, tmp_path / "m.pt2", batch, DEMO_SIZE)
     opened = safely(tmp_path / "m.pt2")
-    assert opened.stated["input_size"] == (3, 224, 224)
-    images = pictures(2, (3, 224, 224))
-    torch.testing.assert_close(opened.module(images), module(images), atol=1e-4, rtol=0)
+    assert opened.stated["input_size"] == DEMO_SIZE
+    assert_same_logits(opened, module)

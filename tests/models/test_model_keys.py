@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from semaudit.errors import ModelError
-from semaudit.models.keys import Implied, implied_sizes, match, prefix_candidates, unwrap
+from semaudit.models.files.wrappers import unwrap
+from semaudit.models.keys import Implied, implied_sizes, match, prefix_candidates
 
 
 def state(**shapes: tuple[int, ...]) -> dict[str, Tensor]:

@@ -11,7 +11,6 @@ import onnx
 import pytest
 import torch
 from foreign_models import (
-    CLASSES,
     SIZE,
     assert_equal_for_any_batch,
     assert_gradient_as_claimed,
@@ -20,20 +19,25 @@ from foreign_models import (
     save_onnx,
 )
 from onnx import TensorProto, helper, numpy_helper
+from program_files import (
+    DEMO_SIZE,
+    assert_like_the_original,
+    assert_same_logits,
+    cut_short,
+    network_of,
+    sound_file,
+)
 from torch import Tensor, nn
 
 from semaudit.errors import ModelError, UsageError
 from semaudit.models import load
-from semaudit.models.checkpoint import file_sha256
 from semaudit.models.programs.onnx_gradients import simplified
 from semaudit.models.programs.onnx_models import open_onnx
 
 
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("onnx") / "m.onnx"
-    save_onnx(network("test_resnet"), path)
-    return path
+    return sound_file(tmp_path_factory, save_onnx, "m.onnx")
 
 
 @pytest.fixture
@@ -76,33 +80,27 @@ def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def assert_like_the_original(path: Path, module: nn.Module, batch: int | None) -> None:
+def assert_converted(path: Path, module: nn.Module, batch: int | None) -> None:
     opened = open_onnx(path)
-    assert opened.differentiable
-    assert opened.num_classes == CLASSES
-    assert opened.batch == batch
+    assert_like_the_original(opened, module, path, "onnx", tolerance=1e-5, batch=batch)
     assert opened.stated == {"input_size": SIZE}
     assert len(opened.notes) == (batch is not None)
-    assert opened.provenance["source"] == "onnx"
-    assert opened.provenance["file_sha256"] == file_sha256(path)
     assert opened.provenance["runs_by"] == "onnx2torch"
-    assert_equal_for_any_batch(opened, module, 1e-5)
-    assert_gradient_as_claimed(opened, module)
 
 
 @pytest.mark.parametrize("batch", [None, 2])
 def test_outputs_and_gradients_are_the_originals(request, batch):
     path = request.getfixturevalue("static" if batch else "untouched")
-    assert_like_the_original(path, network("test_resnet"), batch)
+    assert_converted(path, network("test_resnet"), batch)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fixed", [False, True])
 @pytest.mark.parametrize("arch", ["test_efficientnet", "test_vit", "test_convnext"])
 def test_other_architectures_come_out_the_same(tmp_path, arch, fixed):
-    module = network(arch, **({"img_size": 64} if arch == "test_vit" else {}))
+    module = network_of(arch)
     save_onnx(module, tmp_path / "m.onnx", fixed=fixed)
-    assert_like_the_original(tmp_path / "m.onnx", module, 2 if fixed else None)
+    assert_converted(tmp_path / "m.onnx", module, 2 if fixed else None)
 
 
 @pytest.mark.parametrize("kind", ["untouched", "static"])
@@ -344,9 +342,8 @@ def test_an_absurd_size_that_follows_is_refused(tmp_path):
 
 @pytest.mark.parametrize("keep", [0, 20, 3000, -200])
 def test_damaged_files_are_errors(exported, keep):
-    exported.write_bytes(exported.read_bytes()[:keep])
     with pytest.raises(ModelError, match=r"damaged|valid"):
-        open_onnx(exported)
+        open_onnx(cut_short(exported, keep))
 
 
 def test_an_operator_of_a_foreign_library_is_refused(tmp_path):
@@ -397,9 +394,8 @@ def test_gelu_is_taken_apart(approximate):
 @pytest.mark.slow
 def test_real_weights_give_the_same_logits(tmp_path, demo_weights):
     module = load(demo_weights, arch="tf_efficientnet_lite0").module
-    save_onnx(module, tmp_path / "m.onnx", size=(3, 224, 224))
-    images = pictures(2, (3, 224, 224))
+    save_onnx(module, tmp_path / "m.onnx", size=DEMO_SIZE)
     for gradients in (True, False):
         opened = open_onnx(tmp_path / "m.onnx", gradients=gradients)
         assert opened.provenance["runs_by"] == ("onnx2torch" if gradients else "onnxruntime")
-        torch.testing.assert_close(opened.module(images), module(images), atol=1e-4, rtol=0)
+        assert_same_logits(opened, module)

@@ -20,11 +20,18 @@ from foreign_models import (
     save_scripted,
     save_traced,
 )
+from program_files import (
+    DEMO_SIZE,
+    assert_like_the_original,
+    assert_same_logits,
+    cut_short,
+    network_of,
+    sound_file,
+)
 from torch import Tensor, nn
 
 from semaudit.errors import ModelError
 from semaudit.models import load, weights_sha256
-from semaudit.models.checkpoint import file_sha256
 from semaudit.models.programs.torchscript import open_torchscript
 
 
@@ -34,10 +41,7 @@ def safely(path: Path):
 
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("scripted") / "m.pt"
-    save_scripted(network("test_resnet"), path)
-    safely(path)
-    return path
+    return sound_file(tmp_path_factory, save_scripted, "m.pt")
 
 
 @pytest.fixture
@@ -50,20 +54,10 @@ def scripted(untouched: Path, tmp_path: Path) -> Path:
     ("arch", "save"), [("test_efficientnet", save_traced), ("test_vit", save_scripted)]
 )
 def test_outputs_and_gradients_are_the_originals(tmp_path, arch, save):
-    module = network(arch, **({"img_size": 64} if arch == "test_vit" else {}))
+    module = network_of(arch)
     path = tmp_path / "m.pt"
     save(module, path)
-    opened = safely(path)
-    assert opened.differentiable
-    assert opened.num_classes == CLASSES
-    assert opened.batch is None
-    assert opened.provenance == {
-        "source": "torchscript",
-        "file": str(path),
-        "file_sha256": file_sha256(path),
-    }
-    assert_equal_for_any_batch(opened, module, 1e-6)
-    assert_gradient_as_claimed(opened, module)
+    assert_like_the_original(safely(path), module, path, "torchscript", tolerance=1e-6)
 
 
 def test_a_traced_model_keeps_the_size_of_its_pictures(tmp_path):
@@ -257,9 +251,8 @@ def test_a_custom_class_in_the_pickle_is_refused(scripted):
 
 @pytest.mark.parametrize("keep", [0, 10, 1000, -30])
 def test_damaged_files_are_errors(scripted, keep):
-    scripted.write_bytes(scripted.read_bytes()[:keep])
     with pytest.raises(ModelError, match="damaged"):
-        safely(scripted)
+        safely(cut_short(scripted, keep))
 
 
 def test_a_tensor_that_claims_more_than_there_is(tmp_path):
@@ -300,8 +293,7 @@ def test_a_model_that_takes_no_pictures_is_an_error(tmp_path):
 @pytest.mark.slow
 def test_real_weights_give_the_same_logits(tmp_path, demo_weights):
     module = load(demo_weights, arch="tf_efficientnet_lite0").module
-    save_traced(module, tmp_path / "m.pt", (3, 224, 224))
+    save_traced(module, tmp_path / "m.pt", DEMO_SIZE)
     opened = safely(tmp_path / "m.pt")
-    assert opened.stated["input_size"] == (3, 224, 224)
-    images = pictures(2, (3, 224, 224))
-    torch.testing.assert_close(opened.module(images), module(images), atol=1e-4, rtol=0)
+    assert opened.stated["input_size"] == DEMO_SIZE
+    assert_same_logits(opened, module)

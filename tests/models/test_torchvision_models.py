@@ -8,7 +8,10 @@ import torch
 from torchvision import models
 
 from semaudit.errors import ModelError, UsageError
+from semaudit.models import PreprocessingOverrides, load
+from semaudit.models.opened import Opened
 from semaudit.models.torchvision_models import (
+    assumptions,
     build_torchvision,
     open_torchvision,
     torchvision_stated,
@@ -134,3 +137,24 @@ def test_cached_weights_bring_their_labels(cached, monkeypatch):
     assert opened.num_classes == len(opened.labels) == 1000
     assert opened.notes == ()
     assert torch.equal(next(iter(opened.module.state_dict().values())), next(iter(state.values())))
+
+
+def test_the_normalisation_that_is_assumed_of_a_checkpoint_is_noted():
+    module = build_torchvision("googlenet", 7)
+    checkpoint = Opened(module, "g.pt", {"source": "checkpoint", "arch": "torchvision:googlenet"})
+    (note,) = assumptions(checkpoint)
+    assert "--model-kwargs transform_input=False" in note
+    module.transform_input = False
+    assert assumptions(checkpoint) == ()
+    published = untrained("googlenet", model_kwargs={"transform_input": True})
+    assert assumptions(published) == ()
+
+
+def test_a_googlenet_s_note_reaches_the_classifier(tmp_path):
+    torch.manual_seed(0)
+    torch.save(build_torchvision("googlenet", 3).state_dict(), tmp_path / "g.pt")
+    settings = {"arch": "torchvision:googlenet", "overrides": PreprocessingOverrides(img_size=64)}
+    told = load(tmp_path / "g.pt", **settings)
+    assert any("transform_input" in note for note in told.notes)
+    plain = load(tmp_path / "g.pt", model_kwargs={"transform_input": False}, **settings)
+    assert not any("transform_input" in note for note in plain.notes)

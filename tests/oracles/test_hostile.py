@@ -96,9 +96,18 @@ class SeesTheBatch(nn.Module):
 
 
 def test_a_model_that_sees_the_batch_draws_a_warning() -> None:
-    (warning,) = scan(SeesTheBatch(), select=["noise"]).report.warnings
+    settings = {"select": ["noise"], "mean": (0.0,), "std": (1.0,), "fail_on": ["shift<=0.9"]}
+    report = scan(SeesTheBatch(), **settings).report
+    (warning,) = report.warnings
     assert "depends on the batch or on chance" in warning
-    assert scan(MODEL, select=["noise"]).report.warnings == []
+    assert any("exported in training mode" in note for note in report.model.notes)
+    (verdict,) = report.verdicts
+    assert verdict.reason.startswith("the interval excludes the limit; of the mean shift of ")
+    assert "the same pictures in another batch make " in verdict.reason
+    steady = scan(MODEL, **settings).report
+    assert steady.warnings == []
+    assert steady.verdicts[0].reason == "the interval excludes the limit"
+    assert steady.model.notes == []
 
 
 def test_colour_probes_are_left_out_for_grey_models() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,12 +11,17 @@ from timm.data import ImageNetInfo
 
 from semaudit.errors import ImageError
 from semaudit.images.labels.advice import agreed, no_class
-from semaudit.images.labels.ways import Candidates, by_index, by_name, ways, wordnet_id
+from semaudit.images.labels.ways import (
+    Candidates,
+    by_index,
+    by_name,
+    nameless,
+    ways,
+    wordnet_id,
+)
 
 if TYPE_CHECKING:
     from semaudit.models.names import ClassNames
-
-_GENERIC = re.compile(r"class [0-9]+")
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,6 @@ def map_classes(
     settled = _settled(sorted(set(words.values())), named)
     note = "the data set's classes were matched with the model's by name, not by number"
     return LabelMap({n: settled[words[n]] for n in numbers}, notes=(note,))
-
-
-def nameless(class_names: ClassNames) -> bool:
-    """Whether the classes have no names but ``class 0``, ``class 1``, ..."""
-    generic = all(_GENERIC.fullmatch(name) for name in class_names.names)
-    return generic and not class_names.wordnet_ids
 
 
 def _known(words: list[str], class_names: ClassNames) -> Candidates:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from semaudit.errors import ImageError, did_you_mean
+from semaudit.images.labels.ways import nameless
 from semaudit.images.sources.origins import shown
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ def no_class(
     unmatched: Sequence[str], labels: Sequence[str], class_names: ClassNames, num_classes: int
 ) -> str:
     """Return the message about labels that match none of the model's classes."""
+    counted = one_based(labels, num_classes)
+    numbered = any(label.isdigit() for label in labels)
+    if nameless(class_names) and len(labels) != num_classes and not numbered:
+        return _other_count(labels, num_classes)
     known = [name for names in (class_names.names, *class_names.synonyms) for name in names]
     nearest = {name.casefold(): name for name in known}
 
@@ -61,9 +66,21 @@ def no_class(
     more = ", ..." if len(unmatched) > _SHOWN else ""
     return (
         f"{len(unmatched)} of {len(labels)} labels match none of the model's {num_classes} "
-        f"classes: {names}{more}{one_based(labels, num_classes)}; a label is a WordNet id, an "
+        f"classes: {names}{more}{counted}; a label is a WordNet id, an "
         "output index or a class name (with class folders, --data is the folder that holds them); "
         "--class-map FILE says what other labels mean, --ignore-labels goes on without"
+    )
+
+
+def _other_count(labels: Sequence[str], num_classes: int) -> str:
+    names = ", ".join(repr(shown(label)) for label in labels[:_SHOWN])
+    more = ", ..." if len(labels) > _SHOWN else ""
+    return (
+        f"{len(labels)} of {len(labels)} labels match none of the model's {num_classes} classes, "
+        f"which have no names: {names}{more}; and {len(labels)} labels are not one for each of "
+        f"{num_classes} outputs, which could be taken in sorted order. Say what each stands for "
+        "with --class-map FILE, a label and its output index (from 0) on each line, or check that "
+        "--data is the folder that holds the class folders; --ignore-labels goes on without"
     )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from semaudit.models.names import ClassNames
 
 _INSIDE = re.compile(r"(?<![0-9A-Za-z])n[0-9]{8}(?![0-9A-Za-z])")
+_GENERIC = re.compile(r"class [0-9]+")
 _NUMBERED = re.compile(r"([0-9]+)[ ._-]+(.*[^\W\d_].*)", re.DOTALL)
 _LONGEST_INDEX = 9  # digits
 
@@ -33,6 +34,12 @@ def ways(
         _by_numbered_name(labels, class_names, num_classes),
         _by_number(labels, num_classes),
     )
+
+
+def nameless(class_names: ClassNames) -> bool:
+    """Whether the classes have no names but ``class 0``, ``class 1``, ..."""
+    generic = all(_GENERIC.fullmatch(name) for name in class_names.names)
+    return generic and not class_names.wordnet_ids
 
 
 def wordnet_id(label: str) -> str:
@@ -132,4 +139,4 @@ def _invert(names: Iterable[tuple[int, Iterable[str]]]) -> Candidates:
     return {name: frozenset(indices) for name, indices in outputs.items()}
 
 
-__all__ = ["Candidates", "by_index", "by_name", "fold", "ways", "wordnet_id"]
+__all__ = ["Candidates", "by_index", "by_name", "fold", "nameless", "ways", "wordnet_id"]

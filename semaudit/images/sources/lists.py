@@ -66,6 +66,8 @@ def find_in_list(
     if not labels:
         columns = Columns(columns.path, None, columns.split)
     rows, notes = _rows(table, columns, data, split)
+    if labels and columns.label is None:
+        notes += _unlabelled(table, columns, data)
     if not rows:
         raise ImageError(f"{data} lists no pictures")
     _check(rows, data, labelled=columns.label is not None)
@@ -99,6 +101,18 @@ def _columns(table: Table, data: Path, path: str | None, label: str | None) -> C
             )
     return Columns(
         named, label or _guess(table.header, LABEL_COLUMNS), _guess(table.header, (_SPLIT_COLUMN,))
+    )
+
+
+def _unlabelled(table: Table, columns: Columns, data: Path) -> tuple[str, ...]:
+    """A note where a column might hold the labels under a name that is not usual."""
+    others = [name for name in table.header if name not in {columns.path, columns.split}]
+    if not others:
+        return ()
+    return (
+        f"the pictures of {data} were taken as unlabelled: of its columns ({_listed(others)}) none "
+        f"is called {', '.join(LABEL_COLUMNS[:3])}, ...; if one holds the labels, name it "
+        "(--label-column)",
     )
 
 

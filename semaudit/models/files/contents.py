@@ -32,11 +32,6 @@ _CONFIG = "config.json"
 _LARGEST_CONFIG = 16 << 20
 # What training frameworks put beside the weights under the same endings.
 _BESIDE = ("optimizer", "scheduler", "random_states", "training_args", "scaler", "rng_state")
-_OPENED_ELSEWHERE = {
-    Kind.TORCHSCRIPT: "a TorchScript archive",
-    Kind.EXPORTED: "a torch.export archive",
-    Kind.ONNX: "an ONNX model",
-}
 
 
 @dataclass(frozen=True)
@@ -80,9 +75,9 @@ def read(path: Path, *, use_ema: bool = False, unsafe: bool = False) -> Contents
     """
     path = find_file(path)
     kind = sniff(path)
-    if kind in _OPENED_ELSEWHERE:
+    if kind.is_whole:
         raise ModelError(
-            f"{path} is {_OPENED_ELSEWHERE[kind]}, a whole model; it is opened as one, without "
+            f"{path} is {kind.words}, a whole model; it is opened as one, without "
             "--arch, and has no state dict to read"
         )
     content, header = _content(path, kind, unsafe=unsafe)

@@ -35,6 +35,28 @@ class Kind(Enum):
     EXPORTED = "exported"
     ONNX = "onnx"
 
+    @property
+    def words(self) -> str:
+        """What to call a file of this kind."""
+        return _WORDS[self]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether such a file is a whole model, which brings its own program."""
+        return self in (Kind.TORCHSCRIPT, Kind.EXPORTED, Kind.ONNX)
+
+
+_WORDS = {
+    Kind.SAFETENSORS: "safetensors",
+    Kind.TORCH: "a PyTorch checkpoint",
+    Kind.LEGACY: "a PyTorch checkpoint in the older format",
+    Kind.TAR: "a PyTorch checkpoint in the oldest format",
+    Kind.PICKLE: "a pickle",
+    Kind.TORCHSCRIPT: "a TorchScript archive",
+    Kind.EXPORTED: "a torch.export archive",
+    Kind.ONNX: "an ONNX model",
+}
+
 
 def sniff(path: Path) -> Kind:
     """Tell what kind of model a file holds. Nothing is unpacked or unpickled.

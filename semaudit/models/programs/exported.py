@@ -5,26 +5,26 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, final
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
 from semaudit.errors import ModelError
-from semaudit.models.files.contents import find_file as require_file
+from semaudit.models.files.contents import find_file
 from semaudit.models.opened import Opened
 from semaudit.models.programs.adapters import ANY, InputSpec, adapted
-from semaudit.models.programs.archives import Archive
+from semaudit.models.programs.ending import blind, opened_program
+from semaudit.models.programs.exported_reading import exported_archive
 from semaudit.models.programs.exported_vetting import vet_exported
+from semaudit.models.programs.moving import CPU, MovingProgram
 from semaudit.models.programs.trials import USUAL_SIDES, Size, first_that_fits
 from semaudit.models.stated import read_stated
-from semaudit.models.weights import file_sha256
 
-CPU = torch.device("cpu")
 TRAINING_FLAG = {
     torch.ops.aten.batch_norm.default: 5,
     torch.ops.aten.dropout.default: 2,
@@ -44,8 +44,8 @@ def open_exported(path: Path, *, unsafe: bool) -> Opened:
         ModelError: the file is damaged, of an older or newer torch, could run code, was exported
             in training mode, or takes something else than one batch of pictures.
     """
-    require_file(path)
-    archive = _archive(path)
+    path = find_file(path)
+    archive = exported_archive(path)
     if not unsafe:
         vet_exported(archive)
     program = _loaded(path)
@@ -53,64 +53,42 @@ def open_exported(path: Path, *, unsafe: bool) -> Opened:
     fitted = adapted(ExportedModule(_module(path, program)), _input(path, program), name=path.name)
     channels = _channels(program)
     stated = read_stated(archive.extras(), channels=channels)
-    preprocessing = {**stated.preprocessing, **fitted.stated}
-    fixed = cast("Size | None", preprocessing.get("input_size"))
+    fixed = cast("Size | None", {**stated.preprocessing, **fitted.stated}.get("input_size"))
     sizes: list[Size] = [(channels, side, side) for side in USUAL_SIDES]
     run, reason = first_that_fits(fitted.module, [fixed] if fixed else sizes)
     if run is None:
         raise ModelError(f"{path} loads, but does not run on pictures: {reason}")
-    notes = list(fitted.notes)
     if fixed is None and run.size[1] != USUAL_SIDES[0]:
-        preprocessing["input_size"] = run.size
-    if not run.differentiable:
-        notes.append(f"{path.name} gives no input gradient, so that what needs one is left out")
-    return Opened(
-        module=fitted.module,
-        name=path.name,
-        provenance={
-            "source": "torch.export",
-            "file": str(path),
-            "file_sha256": file_sha256(path),
-        },
-        stated=preprocessing,
-        labels=stated.labels,
+        fitted = replace(fitted, stated={**fitted.stated, "input_size": run.size})
+    return opened_program(
+        path,
+        "torch.export",
+        fitted,
+        stated,
         num_classes=run.classes,
         in_chans=run.size[0],
-        notes=tuple(notes),
+        notes=() if run.differentiable else (blind(path),),
         differentiable=run.differentiable,
-        batch=fitted.batch,
     )
 
 
 @final
-class ExportedModule(nn.Module):
-    """An exported graph that behaves as other modules do when it is moved or frozen.
-
-    A graph keeps the mode that it was exported in, and the devices that its code named.
-    """
+class ExportedModule(MovingProgram):
+    """An exported graph; it keeps the mode that it was exported in."""
 
     def __init__(self, graph: fx.GraphModule, device: torch.device = CPU) -> None:
-        super().__init__()
-        self.graph, self.device = graph, device
+        super().__init__(device)
+        self.graph = graph
 
     def forward(self, images: Tensor) -> object:
         """Run the graph on pictures (n, c, h, w)."""
         return self.graph(images)
 
-    def train(self, mode: bool = True) -> ExportedModule:
-        """Note the mode; an exported graph refuses to be told."""
-        self.training = mode
-        return self
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ExportedModule:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        device = fn(torch.empty(0, device=self.device)).device
-        if device != self.device:
-            self.device = device
-            for part in self.graph.modules():
-                if isinstance(part, fx.GraphModule):
-                    _retarget(part, device)
-        return self
+    def follow(self, device: torch.device) -> None:
+        """Write ``device`` wherever the graph names one."""
+        for part in self.graph.modules():
+            if isinstance(part, fx.GraphModule):
+                _retarget(part, device)
 
 
 def _retarget(part: fx.GraphModule, device: torch.device) -> None:
@@ -120,29 +98,6 @@ def _retarget(part: fx.GraphModule, device: torch.device) -> None:
             node.kwargs = {**node.kwargs, "device": device}
         node.args = tuple(device if isinstance(a, torch.device) else a for a in node.args)
     part.recompile()
-
-
-def _archive(path: Path) -> Archive:
-    """Open the archive, refusing the format of torch 2.7 and before."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            old = "version" in file.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise ModelError(
-            f"{path} is no exported program ({error}); it is damaged or cut short"
-        ) from error
-    # Also where torch would fall back to, unpickling, when the other reading fails.
-    if old:
-        raise ModelError(
-            f"{path} is an exported program of torch 2.7 or before, which is kept as pickles; "
-            "export the model again with a newer torch"
-        )
-    archive = Archive(path)
-    if "models/model.json" not in archive.names:
-        compiled = any(name.startswith("data/aotinductor") for name in archive.names)
-        what = "holds compiled machine code alone" if compiled else "holds no exported program"
-        raise ModelError(f"{path} {what}; save one with torch.export.save")
-    return archive
 
 
 def _loaded(path: Path) -> Any:

@@ -21,6 +21,7 @@ import torch
 
 from semaudit.errors import ModelError
 from semaudit.models.programs.archives import EXTRA, Archive
+from semaudit.models.programs.exported_reading import read_json, read_program
 from semaudit.models.programs.exported_sizes import Objection, vet_size
 
 NAMESPACES = frozenset({"aten", "prims", "prim", "quantized_decomposed", "torchvision"})
@@ -87,28 +88,9 @@ def vet_exported(archive: Archive) -> None:
         ) from objection
 
 
-def read_program(archive: Archive) -> dict[str, object]:
-    """Return the program's graph as torch wrote it, in JSON.
-
-    Raises:
-        ModelError: there is none, or it cannot be read.
-    """
-    program = _json(archive, "models/model.json")
-    if not isinstance(program, dict):
-        raise ModelError(f"{archive.path}: models/model.json is no exported program")
-    return program
-
-
 def _foreign(name: str) -> str:
     compiled = name.startswith("data/aotinductor")
     return f"{name!r}, which holds compiled machine code" if compiled else f"a record {name!r}"
-
-
-def _json(archive: Archive, name: str) -> object:
-    try:
-        return json.loads(archive.read(name))
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{archive.path}: {name} cannot be read: {error}") from error
 
 
 def _vet_pickle(archive: Archive, name: str) -> None:
@@ -122,7 +104,7 @@ def _vet_pickle(archive: Archive, name: str) -> None:
 
 
 def _vet_payloads(archive: Archive, name: str) -> None:
-    content = _json(archive, name)
+    content = read_json(archive, name)
     payloads = content.get("config") if isinstance(content, dict) else None
     if not isinstance(payloads, dict):
         raise Objection(f"{name} is not as torch writes it")

@@ -15,15 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from semaudit.errors import ModelError, UsageError, did_you_mean
-from semaudit.models.files.contents import find_file as require_file
+from semaudit.models.files.contents import find_file
 from semaudit.models.opened import Opened
 from semaudit.models.programs.adapters import ANY, InputSpec, adapted
+from semaudit.models.programs.ending import opened_program
 from semaudit.models.programs.extras import onnx_package
 from semaudit.models.programs.onnx_gradients import converted
+from semaudit.models.programs.onnx_outline import opset
 from semaudit.models.programs.onnx_vetting import graphs, parse_onnx, tensors, vet_onnx
 from semaudit.models.programs.trials import forth_and_back
 from semaudit.models.stated import Stated, read_stated
-from semaudit.models.weights import file_sha256
 
 CPU_PROVIDER = "CPUExecutionProvider"
 TOLERANCE = 1e-4
@@ -54,7 +55,7 @@ def open_onnx(path: Path, *, provider: str | None = None, gradients: bool = True
             for absurd memory, has several inputs, or the runtime cannot run it.
         UsageError: onnxruntime has no such provider here.
     """
-    require_file(path)
+    path = find_file(path)
     runtime = onnx_package("onnxruntime")
     model = parse_onnx(path)
     vet_onnx(model, path)
@@ -83,30 +84,24 @@ def open_onnx(path: Path, *, provider: str | None = None, gradients: bool = True
         note = "it takes whole numbers"
     fitted = adapted(module, spec, name=path.name)
     kept = isinstance(module, RuntimeModule)
-    notes = [*fitted.notes]
-    if kept:
-        notes.append(
-            f"{path.name} runs through onnxruntime, without input gradients ({note}): what needs "
-            "one is left out"
-        )
+    runs = (
+        f"{path.name} runs through onnxruntime, without input gradients ({note}): what needs one "
+        "is left out"
+    )
     flat = isinstance(expected, Tensor) and expected.ndim == 2
-    return Opened(
-        module=fitted.module,
-        name=path.name,
-        provenance={
-            "source": "onnx",
-            "file": str(path),
-            "file_sha256": file_sha256(path),
-            "runs_by": "onnxruntime" if kept else "onnx2torch",
-            "opset": str(max(o.version for o in model.opset_import if o.domain in {"", "ai.onnx"})),
-        },
-        stated={**stated.preprocessing, **fitted.stated},
-        labels=stated.labels,
+    return opened_program(
+        path,
+        "onnx",
+        fitted,
+        stated,
         num_classes=int(expected.shape[1]) if flat else None,
         in_chans=cast("tuple[int, ...]", fitted.stated.get("input_size", (None,)))[0],
-        notes=tuple(notes),
+        notes=(runs,) if kept else (),
         differentiable=not kept,
-        batch=fitted.batch,
+        more={
+            "runs_by": "onnxruntime" if kept else "onnx2torch",
+            "opset": str(opset(model)),
+        },
     )
 
 

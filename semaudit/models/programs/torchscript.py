@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickletools
-import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,15 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from semaudit.errors import ModelError
-from semaudit.models.files.contents import find_file as require_file
+from semaudit.models.files.contents import find_file
 from semaudit.models.opened import Opened
+from semaudit.models.programs.adapters import Adapted
 from semaudit.models.programs.archives import Archive
+from semaudit.models.programs.ending import blind, opened_program
+from semaudit.models.programs.moving import CPU, MovingProgram
+from semaudit.models.programs.script_pickle import Shaped
+from semaudit.models.programs.torchscript_outline import traced_inputs
 from semaudit.models.programs.torchscript_vetting import vet_torchscript
 from semaudit.models.programs.trials import USUAL_SIDES, Size, first_that_fits
 from semaudit.models.stated import read_stated
-from semaudit.models.weights import file_sha256
-
-CPU = torch.device("cpu")
 
 
 def open_torchscript(path: Path, *, unsafe: bool) -> Opened:
@@ -39,7 +39,7 @@ def open_torchscript(path: Path, *, unsafe: bool) -> Opened:
         ModelError: the file is damaged, its code could do more than compute, or torch cannot load
             or run it.
     """
-    require_file(path)
+    path = find_file(path)
     archive = Archive(path)
     if "constants.pkl" not in archive.names:
         raise ModelError(f"{path} is no TorchScript archive: it holds no code")
@@ -50,30 +50,27 @@ def open_torchscript(path: Path, *, unsafe: bool) -> Opened:
     kept = _traced_size(archive)
     channels = kept[0] if kept else _channels(module)
     stated = read_stated(archive.extras(), channels=channels)
-    preprocessing = dict(stated.preprocessing)
-    named = cast("Size | None", preprocessing.get("input_size")) or kept
+    named = cast("Size | None", stated.preprocessing.get("input_size")) or kept
     sizes = [named] if named else [(channels, side, side) for side in USUAL_SIDES]
     run, reason = first_that_fits(module, sizes)
     if run is None:
         shown = f"pictures of size {named}" if named else f"square pictures of {channels} channels"
         raise ModelError(f"{path} loads, but does not run on {shown}: {reason}")
     notes: list[str] = []
-    if kept and "input_size" not in preprocessing:
-        preprocessing["input_size"] = kept
-    elif run.size[1] != USUAL_SIDES[0] and not named:
-        preprocessing["input_size"] = run.size
+    found = named
+    if not named and run.size[1] != USUAL_SIDES[0]:
+        found = run.size
         notes.append(
             f"{path.name} does not state the size of its pictures; {run.size[1]} x {run.size[2]} "
             "is the first of the usual sizes that it runs on (--img-size sets another)"
         )
     if not run.differentiable:
-        notes.append(f"{path.name} gives no input gradient, so that what needs one is left out")
-    return Opened(
-        module=module,
-        name=path.name,
-        provenance={"source": "torchscript", "file": str(path), "file_sha256": file_sha256(path)},
-        stated=preprocessing,
-        labels=stated.labels,
+        notes.append(blind(path))
+    return opened_program(
+        path,
+        "torchscript",
+        Adapted(module, {"input_size": found} if found else {}),
+        stated,
         num_classes=run.classes,
         in_chans=run.size[0],
         notes=tuple(notes),
@@ -82,8 +79,8 @@ def open_torchscript(path: Path, *, unsafe: bool) -> Opened:
 
 
 @final
-class ScriptedModule(nn.Module):
-    """A scripted module that behaves as other modules do when it is moved, copied or frozen.
+class ScriptedModule(MovingProgram):
+    """A scripted module that can be moved, copied and frozen.
 
     A script writes devices into its code and, when frozen, weights among its constants, which
     `nn.Module.to` does not reach: for a copy and for another device the script is saved to memory
@@ -91,8 +88,8 @@ class ScriptedModule(nn.Module):
     """
 
     def __init__(self, script: Any, device: torch.device = CPU) -> None:
-        super().__init__()
-        self.script, self.device = script, device
+        super().__init__(device)
+        self.script = script
 
     def forward(self, images: Tensor) -> object:
         """Run the script on pictures (n, c, h, w)."""
@@ -100,22 +97,18 @@ class ScriptedModule(nn.Module):
 
     def train(self, mode: bool = True) -> ScriptedModule:
         """Set the mode; a frozen script has none to set."""
-        self.training = mode
         if hasattr(self.script, "training"):
             self.script.train(mode)
-        return self
+        return super().train(mode)
+
+    def follow(self, device: torch.device) -> None:
+        """Load the script anew on ``device``."""
+        self.script = self._anew(device)
+        self.train(self.training)
 
     def __deepcopy__(self, memo: Mapping[int, object]) -> ScriptedModule:
         # A script's own way leaves its weights tied to the original's in the autograd graph.
         return ScriptedModule(self._anew(self.device), self.device).train(self.training)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ScriptedModule:
-        device = fn(torch.empty(0, device=self.device)).device
-        if device != self.device:
-            self.script, self.device = self._anew(device), device
-            self.train(self.training)
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return self
 
     def _anew(self, device: torch.device) -> Any:
         content: bytes = self.script.save_to_buffer()
@@ -176,20 +169,6 @@ def _channels(module: ScriptedModule) -> int:
 
 
 def _traced_size(archive: Archive) -> Size | None:
-    """The size (c, h, w) of the pictures that a model was traced with, where they were kept.
-
-    Their pickle is read, not run: behind each storage stand an offset and the shape.
-    """
-    if "traced_inputs.pkl" not in archive.names:
-        return None
-    try:
-        steps = [
-            f"{argument}" if isinstance(argument, int) and "PUT" not in opcode.name else opcode.name
-            for opcode, argument, _ in pickletools.genops(archive.read("traced_inputs.pkl"))
-            if "PUT" not in opcode.name
-        ]
-    except Exception:  # damaged: the size is then found by trial
-        return None
-    shape = re.search(r"BINPERSID \d+ MARK ((?:\d+ )+)TUPLE", " ".join(steps))
-    sides = tuple(map(int, shape[1].split())) if shape else ()
-    return (sides[1], sides[2], sides[3]) if len(sides) == 4 and min(sides) > 0 else None
+    """The size (c, h, w) of the pictures that a model was traced with, where they were kept."""
+    shape = next((each.shape for each in traced_inputs(archive) if isinstance(each, Shaped)), ())
+    return (shape[1], shape[2], shape[3]) if len(shape) == 4 and min(shape) > 0 else None

@@ -1,9 +1,8 @@
-"""How numbers, intervals and curves look as text: the same in every rendering."""
+"""The rows of the tables."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 
 from semaudit.layout import NOISE_FLOOR_FAMILY
@@ -16,106 +15,7 @@ from semaudit.report.document import (
     Verdict,
     WorstPicture,
 )
-
-SHOWN = 3
-"""How many unreadable pictures a note names."""
-
-_BARS = "▁▂▃▄▅▆▇█"
-# Control characters, line breaks and those that turn the direction of writing around.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-
-
-def printable(text: str) -> str:
-    """Text from outside on one line, without what a terminal would obey."""
-    return _UNPRINTABLE.sub(" ", text)
-
-
-def number(value: float | None) -> str:
-    """Three significant places; tiny and huge numbers in powers of ten; ∞ for None."""
-    if value is None:
-        return "∞"
-    if value == 0:
-        return "0"
-    if abs(value) < 0.001:
-        return f"{value:.1e}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
-
-
-def percent(value: float) -> str:
-    """A share in [0, 1] in percent."""
-    return f"{100 * value:.1f} %"
-
-
-def interval(each: Interval | Verdict) -> str:
-    """The 95 % interval."""
-    low = "-∞" if each.low is None else number(each.low)
-    return f"[{low}, {number(each.high)}]"
-
-
-def percent_interval(each: Interval) -> str:
-    """The 95 % interval of a share, in percent."""
-    return f"[{100 * (each.low or 0):.1f}, {100 * (1 if each.high is None else each.high):.1f}]"
-
-
-def sparkline(values: Sequence[float], top: float) -> str:
-    """One bar a value, from 0 to ``top``, which all curves of a report share."""
-    scale = (len(_BARS) - 1) / top if top > 0 else 0
-    return "".join(_BARS[min(len(_BARS) - 1, round(value * scale))] for value in values)
-
-
-def headline(report: Report) -> list[tuple[str, str]]:
-    """The few facts that come first, as (name, text)."""
-    clean = report.clean
-    facts = [("continuity score", _score(report))]
-    if clean.accuracy is not None:
-        accuracy = clean.accuracy
-        facts.append(("clean accuracy", f"{percent(accuracy.value)} {percent_interval(accuracy)}"))
-    norm = "mean norm" if report.model.activation == "none" else "mean logit norm"
-    for name, each, unit in (
-        ("clean confidence", clean.confidence, ""),
-        ("output entropy", clean.entropy, "bits "),
-        (norm, clean.logit_norm, ""),
-    ):
-        if each is not None:
-            facts.append((name, f"{number(each.value)} {unit}{interval(each)}"))
-    if report.noise_floor is not None:
-        unit = "" if report.model.activation == "none" else "bits "
-        facts.append(("noise floor", f"{number(report.noise_floor.value)} {unit}of shift"))
-    facts.append(("input", report.model.preprocessing))
-    return facts
-
-
-def notes(report: Report) -> list[str]:
-    """What a reader should know of the model, of pictures left out, and of the pictures."""
-    return [*report.model.notes, *_unread(report), *report.data.notes]
-
-
-def _unread(report: Report) -> list[str]:
-    count = report.data.unreadable_count
-    if not count:
-        return []
-    named = "; ".join(f"{each.image} ({each.reason})" for each in report.data.unreadable[:SHOWN])
-    more = f"; and {count - SHOWN} more, see report.json" if count > SHOWN else ""
-    total = count + report.data.pictures
-    return [f"{count} of {total:,} pictures could not be read and were left out: {named}{more}"]
-
-
-def _score(report: Report) -> str:
-    if report.degenerate is not None:
-        return "withheld: the model is degenerate"
-    if report.score is None:
-        return "not measured"
-    return f"{report.score.value:.1f} [{report.score.low or 0:.1f}, {report.score.high or 100:.1f}]"
-
-
-def subject(report: Report) -> str:
-    """What was audited on what."""
-    count = report.data.pictures
-    probes = sum(probe.family != NOISE_FLOOR_FAMILY for probe in report.battery)
-    return (
-        f"{report.model.name} on {count:,} picture{'s' * (count != 1)} "
-        f"under {probes} probe{'s' * (probes != 1)}"
-    )
+from semaudit.report.text.numbers import interval, number, percent, percent_interval, sparkline
 
 
 def probe_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
@@ -197,20 +97,6 @@ def _turned(report: Report, each: WorstPicture) -> str:
     return each.to_name if each.to_class != each.clean_class else same
 
 
-def footer(report: Report) -> str:
-    """How the tables are to be read."""
-    flips = {
-        "softmax": "; flips are the share of changed top-1 classes over the ladder",
-        "sigmoid": "; flips are the share of changed sets of labels over the ladder, and the class "
-        "of a picture is its first label",
-        "none": "",
-    }[report.model.activation]
-    return (
-        f"Means over {report.data.pictures:,} pictures with 95 % intervals; curves, of "
-        f"sqrt(shift), share one scale{flips}."
-    )
-
-
 WORST_HEADERS = ("picture", "shift", "worst at", "from", "to")
 
 
@@ -261,7 +147,3 @@ def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, str]]
 
 
 VERDICT_HEADERS = ("verdict", "gate", "estimate", "why")
-GATE_NOTE = (
-    "A gate passes or fails where its interval excludes the limit. The gates share one error rate "
-    "of 5 % (Holm), so these intervals are wider than those of the estimates."
-)

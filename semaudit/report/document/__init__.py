@@ -1,0 +1,42 @@
+"""report.json: the one source of every rendering, versioned and described by a JSON Schema."""
+
+from semaudit.report.document.audited import Data, Measured, Model, Probed, Unread
+from semaudit.report.document.measured import (
+    ClassFlip,
+    Clean,
+    Compared,
+    Comparison,
+    Curve,
+    Estimate,
+    Interval,
+    Outcome,
+    Scope,
+    Statistic,
+    Verdict,
+    WorstPicture,
+)
+from semaudit.report.document.part import Part
+from semaudit.report.document.report import SCHEMA_VERSION, Report
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "ClassFlip",
+    "Clean",
+    "Compared",
+    "Comparison",
+    "Curve",
+    "Data",
+    "Estimate",
+    "Interval",
+    "Measured",
+    "Model",
+    "Outcome",
+    "Part",
+    "Probed",
+    "Report",
+    "Scope",
+    "Statistic",
+    "Unread",
+    "Verdict",
+    "WorstPicture",
+]

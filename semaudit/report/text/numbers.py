@@ -1,0 +1,50 @@
+"""How numbers, intervals and curves look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from semaudit.report.document import Interval, Verdict
+
+_BARS = "▁▂▃▄▅▆▇█"
+# Control characters, line breaks and those that turn the direction of writing around.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+def printable(text: str) -> str:
+    """Text from outside on one line, without what a terminal would obey."""
+    return _UNPRINTABLE.sub(" ", text)
+
+
+def number(value: float | None) -> str:
+    """Three significant places; tiny and huge numbers in powers of ten; ∞ for None."""
+    if value is None:
+        return "∞"
+    if value == 0:
+        return "0"
+    if abs(value) < 0.001:
+        return f"{value:.1e}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
+
+
+def percent(value: float) -> str:
+    """A share in [0, 1] in percent."""
+    return f"{100 * value:.1f} %"
+
+
+def interval(each: Interval | Verdict) -> str:
+    """The 95 % interval."""
+    low = "-∞" if each.low is None else number(each.low)
+    return f"[{low}, {number(each.high)}]"
+
+
+def percent_interval(each: Interval) -> str:
+    """The 95 % interval of a share, in percent."""
+    return f"[{100 * (each.low or 0):.1f}, {100 * (1 if each.high is None else each.high):.1f}]"
+
+
+def sparkline(values: Sequence[float], top: float) -> str:
+    """One bar a value, from 0 to ``top``, which all curves of a report share."""
+    scale = (len(_BARS) - 1) / top if top > 0 else 0
+    return "".join(_BARS[min(len(_BARS) - 1, round(value * scale))] for value in values)

@@ -1,0 +1,83 @@
+"""What is said around the tables."""
+
+from __future__ import annotations
+
+from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.report.document import Report
+from semaudit.report.text.numbers import interval, number, percent, percent_interval
+
+SHOWN = 3
+"""How many unreadable pictures a note names."""
+GATE_NOTE = (
+    "A gate passes or fails where its interval excludes the limit. The gates share one error rate "
+    "of 5 % (Holm), so these intervals are wider than those of the estimates."
+)
+
+
+def headline(report: Report) -> list[tuple[str, str]]:
+    """The few facts that come first, as (name, text)."""
+    clean = report.clean
+    facts = [("continuity score", _score(report))]
+    if clean.accuracy is not None:
+        accuracy = clean.accuracy
+        facts.append(("clean accuracy", f"{percent(accuracy.value)} {percent_interval(accuracy)}"))
+    norm = "mean norm" if report.model.activation == "none" else "mean logit norm"
+    for name, each, unit in (
+        ("clean confidence", clean.confidence, ""),
+        ("output entropy", clean.entropy, "bits "),
+        (norm, clean.logit_norm, ""),
+    ):
+        if each is not None:
+            facts.append((name, f"{number(each.value)} {unit}{interval(each)}"))
+    if report.noise_floor is not None:
+        unit = "" if report.model.activation == "none" else "bits "
+        facts.append(("noise floor", f"{number(report.noise_floor.value)} {unit}of shift"))
+    facts.append(("input", report.model.preprocessing))
+    return facts
+
+
+def notes(report: Report) -> list[str]:
+    """What a reader should know of the model, of pictures left out, and of the pictures."""
+    return [*report.model.notes, *_unread(report), *report.data.notes]
+
+
+def _unread(report: Report) -> list[str]:
+    count = report.data.unreadable_count
+    if not count:
+        return []
+    named = "; ".join(f"{each.image} ({each.reason})" for each in report.data.unreadable[:SHOWN])
+    more = f"; and {count - SHOWN} more, see report.json" if count > SHOWN else ""
+    total = count + report.data.pictures
+    return [f"{count} of {total:,} pictures could not be read and were left out: {named}{more}"]
+
+
+def _score(report: Report) -> str:
+    if report.degenerate is not None:
+        return "withheld: the model is degenerate"
+    if report.score is None:
+        return "not measured"
+    return f"{report.score.value:.1f} [{report.score.low or 0:.1f}, {report.score.high or 100:.1f}]"
+
+
+def subject(report: Report) -> str:
+    """What was audited on what."""
+    count = report.data.pictures
+    probes = sum(probe.family != NOISE_FLOOR_FAMILY for probe in report.battery)
+    return (
+        f"{report.model.name} on {count:,} picture{'s' * (count != 1)} "
+        f"under {probes} probe{'s' * (probes != 1)}"
+    )
+
+
+def footer(report: Report) -> str:
+    """How the tables are to be read."""
+    flips = {
+        "softmax": "; flips are the share of changed top-1 classes over the ladder",
+        "sigmoid": "; flips are the share of changed sets of labels over the ladder, and the class "
+        "of a picture is its first label",
+        "none": "",
+    }[report.model.activation]
+    return (
+        f"Means over {report.data.pictures:,} pictures with 95 % intervals; curves, of "
+        f"sqrt(shift), share one scale{flips}."
+    )
