@@ -6,18 +6,25 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semaudit import folder, gates, manifest, runtime
+from semaudit.applicability import applicable, needs_colour
+from semaudit.battery import open_battery
 from semaudit.errors import UsageError
-from semaudit.inspection import compare_preprocessing, label_warnings, preprocessing_warnings
+from semaudit.inspection import (
+    compare_preprocessing,
+    label_warnings,
+    look_grey,
+    preprocessing_warnings,
+)
 from semaudit.measure import as_point
-from semaudit.metric import NOISE_FLOOR, SCORE, Activation, Metric
-from semaudit.metrics import METRICS, View
+from semaudit.metric import Activation, Metric
+from semaudit.metrics import GATEABLE, View
 from semaudit.opening import (
     Data,
     Model,
@@ -27,26 +34,26 @@ from semaudit.opening import (
     open_model,
     refuse_foreign_code,
 )
-from semaudit.probes import applicable, layout_of, load_probes, select_battery
+from semaudit.probes import layout_of
 from semaudit.report.build import build
 from semaudit.report.document import Outcome, Report, Unread, Verdict
 from semaudit.report.markdown import to_markdown
-from semaudit.settings import Resolved, explicit
+from semaudit.settings import DEFAULT, Resolved, explicit
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
 from semaudit.stream import Watch, stream
+from semaudit.taxonomy import TRANSPORT, open_taxonomy, refuse_limits_without_tree
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GATEABLE: Mapping[str, Metric] = {**METRICS, SCORE.name: SCORE, NOISE_FLOOR.name: NOISE_FLOOR}
 
-
-def measurable(activation: Activation) -> dict[str, Metric]:
-    """What can be measured of such outputs: an embedding has no classes."""
+def measurable(activation: Activation, *, taxonomy: bool = False) -> dict[str, Metric]:
+    """What can be measured: an embedding has no classes, and transport needs a tree of them."""
     return {
         name: metric
         for name, metric in GATEABLE.items()
         if activation != "none" or not metric.needs_classes
+        if taxonomy or name != TRANSPORT
     }
 
 
@@ -149,8 +156,11 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     started = time.perf_counter()
     settings = resolved.settings
     limits = [gates.parse(text) for text in settings.fail_on]
+    refuse_limits_without_tree(limits, settings.taxonomy)
     loaded = load_plugins(settings)
-    battery = select_battery(load_probes(), settings.select, settings.ignore)
+    select = None if resolved.origins["select"] == DEFAULT else settings.select
+    chosen = open_battery(settings.battery, select, settings.ignore)
+    battery = chosen.probes
     # Twice: what can be refused before the model and the pictures are opened is refused then.
     gates.bind(limits, GATEABLE, layout_of(battery), labelled=True)
     if settings.out is not None:
@@ -164,11 +174,14 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     place = runtime.resolve(settings)
     classifier = open_model(model, data, settings, place)
     source = open_data(data, settings, classifier)
+    taxonomy = open_taxonomy(settings.taxonomy, classifier, source.class_names)
     logits = classifier.check()
     seen = View(logits.new_empty(0), logits.double().cpu(), None, classifier.activation)
     reference = as_point(seen).numpy()
-    metrics = measurable(classifier.activation)
-    battery, notes = applicable(battery, classifier.preprocessing.input_size[0])
+    metrics = measurable(classifier.activation, taxonomy=taxonomy is not None)
+    channels, *sides = classifier.preprocessing.input_size
+    grey = needs_colour(battery) and look_grey(classifier, data, settings)
+    battery, notes = applicable(battery, channels, side=min(sides), grey=grey)
     layout = layout_of(battery)
     bound = gates.bind(limits, metrics, layout, source.labelled)
     names = source.class_names or classifier.class_names.names
@@ -186,6 +199,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             layout=layout,
             watch=watch,
             max_unreadable=settings.max_unreadable,
+            taxonomy=taxonomy,
         )
         samples = Samples(work, layout)
         if source.labelled and not settings.trust_inputs:
@@ -202,7 +216,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             names=names,
             seed=settings.seed,
             metrics=list(metrics.values()),
-            notes=notes,
+            notes=notes if taxonomy is None else [*notes, taxonomy.note],
             unreadable=[Unread(image=u.where, reason=u.reason) for u in streamed.unreadable],
             unreadable_count=streamed.unreadable_count,
             warnings=warnings,
@@ -216,12 +230,15 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             resolved=resolved,
             classifier=classifier,
             battery=battery,
+            chosen=chosen,
             plugins=loaded,
             place=place,
             batch_size=streamed.batch_size,
             data=report.data,
             seconds=time.perf_counter() - started,
         )
+        if taxonomy is not None:
+            document["taxonomy"] = taxonomy.described
         manifest.write(work / folder.MANIFEST, document)
         (work / folder.REPORT).write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
         (work / folder.MARKDOWN).write_text(to_markdown(report), "utf-8")

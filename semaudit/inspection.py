@@ -12,7 +12,7 @@ from PIL import Image
 
 from semaudit import checks
 from semaudit.errors import UsageError
-from semaudit.images import NO_LABEL, FolderSource, ImageDataset, ImageSource
+from semaudit.images import NO_LABEL, FolderSource, ImageDataset, ImageSource, as_float
 from semaudit.images.decoding import DecodeError
 from semaudit.models import Classifier, Preprocessing
 from semaudit.opening import Data, open_data, some
@@ -22,6 +22,12 @@ from semaudit.store import Samples
 
 SMALL = 8
 """Pictures in a forward: these few are not worth running out of memory for."""
+
+GREY_LOOKED = 32
+"""How many pictures are looked at for colour."""
+
+GREY_SPREAD = 2 / 255
+"""How far the channels of a grey pixel may differ."""
 
 
 def preprocessing_warnings(classifier: Classifier, data: Data, settings: Settings) -> list[str]:
@@ -40,6 +46,29 @@ def preprocessing_warnings(classifier: Classifier, data: Data, settings: Setting
         batch_size=SMALL,
     )
     return [each.message for each in found]
+
+
+def look_grey(classifier: Classifier, data: Data, settings: Settings) -> bool:
+    """Whether the first pictures, or those sampled, all show no colour in three channels.
+
+    At most `GREY_LOOKED` are looked at; a picture is grey where its channels nowhere differ by more
+    than `GREY_SPREAD`, which lossy compression may make. Where none can be read none is grey.
+    """
+    if classifier.preprocessing.input_size[0] != 3:
+        return False
+    on_disk = data is None or isinstance(data, (str, Path))
+    few = some(settings, GREY_LOOKED) if on_disk else settings
+    looked = 0
+    for batch in open_data(data, few, classifier).batches(SMALL):
+        if not len(batch):
+            continue
+        images = as_float(batch.images, "cpu")
+        if bool((images.amax(1) - images.amin(1)).max() > GREY_SPREAD):
+            return False
+        looked += len(batch)
+        if looked >= GREY_LOOKED:
+            break
+    return looked > 0
 
 
 def label_warnings(samples: Samples, classifier: Classifier, names: Sequence[str]) -> list[str]:

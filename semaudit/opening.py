@@ -32,10 +32,7 @@ source; or None for a smoke test on a few photographs."""
 
 def load_plugins(settings: Settings) -> list[LoadedPlugin]:
     """Load what is installed, then the files that the settings name."""
-    return [
-        *plugins.load_entry_points(),
-        *(plugins.load_plugin(Path(path)) for path in settings.plugin),
-    ]
+    return plugins.load_all(settings.plugin)
 
 
 def open_model(model: Model, data: Data, settings: Settings, place: Runtime) -> Classifier:

@@ -129,6 +129,7 @@ class Measured(Part):
     upper: float | None
     comparable: bool
     needs_classes: bool
+    shown: bool = False
     description: str
 
     @classmethod
@@ -143,6 +144,7 @@ class Measured(Part):
             upper=upper,
             comparable=metric.comparable,
             needs_classes=metric.needs_classes,
+            shown=metric.shown,
             description=metric.description,
         )
 
@@ -159,6 +161,7 @@ class Measured(Part):
             self.comparable,
             self.description,
             self.needs_classes,
+            self.shown,
         )
 
 
