@@ -13,15 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semaudit import folder, gates, manifest, runtime
-from semaudit.applicability import applicable, needs_colour
 from semaudit.battery import open_battery
 from semaudit.errors import UsageError
-from semaudit.inspection import (
-    compare_preprocessing,
-    label_warnings,
-    look_grey,
-    preprocessing_warnings,
-)
+from semaudit.inspection import compare_preprocessing, label_warnings, preprocessing_warnings
 from semaudit.measure import as_point
 from semaudit.metric import Activation, Metric
 from semaudit.metrics import GATEABLE, View
@@ -41,6 +35,7 @@ from semaudit.report.markdown import to_markdown
 from semaudit.settings import DEFAULT, Resolved, explicit
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
 from semaudit.stream import Watch, stream
+from semaudit.suiting import suit
 from semaudit.taxonomy import TRANSPORT, open_taxonomy, refuse_limits_without_tree
 
 if TYPE_CHECKING:
@@ -179,9 +174,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     seen = View(logits.new_empty(0), logits.double().cpu(), None, classifier.activation)
     reference = as_point(seen).numpy()
     metrics = measurable(classifier.activation, taxonomy=taxonomy is not None)
-    channels, *sides = classifier.preprocessing.input_size
-    grey = needs_colour(battery) and look_grey(classifier, data, settings)
-    battery, notes = applicable(battery, channels, side=min(sides), grey=grey)
+    battery, notes = suit(battery, classifier, data, settings, place.device)
     layout = layout_of(battery)
     bound = gates.bind(limits, metrics, layout, source.labelled)
     names = source.class_names or classifier.class_names.names

@@ -85,6 +85,9 @@ class Settings(BaseModel):
     seed: int = Field(0, description="of the draws and of --num-samples")
     select: Strings = Field(("standard",), description="tags, families, probes or globs to run")
     ignore: Strings = Field((), description="tags, families, probes or globs to leave out")
+    at_ssim: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="every probe at the strength with this mean SSIM, as 0.95"
+    )
     battery: Path | None = Field(None, description="YAML file of a battery, to select within")
     taxonomy: str | None = Field(
         None, description="tree of classes that weighs the shift: head, or a YAML or JSON file"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from semaudit.calibration.meter import Meter
 from semaudit.errors import ImageError
@@ -21,7 +22,10 @@ def meter_of(source: ImageSource, most: int, seed: int, device: torch.device) ->
     Raises:
         ImageError: none can be read.
     """
-    parts, names, digests, missing = [], [], [], most
+    parts: list[Tensor] = []
+    names: list[str] = []
+    digests: list[int] = []
+    missing = most
     for batch in source.batches(min(most, 16)):
         taken = as_float(batch.images[:missing], device)
         if len(taken):

@@ -67,7 +67,7 @@ class Calibration:
     probes: dict[str, Recorded]
 
 
-_FILE = TypeAdapter(Calibration)
+_FILE, _DISTANCES = TypeAdapter(Calibration), TypeAdapter(Distances)
 
 
 def calibration_of(
@@ -127,7 +127,8 @@ def _machine() -> str:
 
 
 def _rounded(distances: Distances) -> Distances:
-    return Distances(**{name: _short(value) for name, value in asdict(distances).items()})
+    figures = {name: _short(value) for name, value in asdict(distances).items()}
+    return _DISTANCES.validate_python(figures)
 
 
 def _short(value: float | None) -> float | None:

@@ -32,12 +32,12 @@ def fourier(
         int, typer.Option(help="Cycles per picture from one frequency to the next.")
     ] = 1,
     norm: Annotated[
-        float,
+        float | None,
         typer.Option(
-            help="L2 norm of the wave in each channel. Its RMS is this over the root of the number "
-            "of pixels: 4 is 0.018 of full scale at 224 x 224, 0.125 at 32 x 32."
+            help="L2 norm of the wave in each channel. Default: an RMS of 7 % of full scale, "
+            "which is 15.7 at 224 x 224."
         ),
-    ] = 4.0,
+    ] = None,
     out: Annotated[
         Path,
         typer.Option(

@@ -209,6 +209,13 @@ def scan(
             help="YAML file of a battery; --select then picks within it.", rich_help_panel=_BATTERY
         ),
     ] = None,
+    at_ssim: Annotated[
+        float | None,
+        typer.Option(
+            help="Every probe at the one strength with this mean SSIM, as 0.95: equally visible.",
+            rich_help_panel=_BATTERY,
+        ),
+    ] = None,
     plugin: Annotated[
         list[str] | None,
         typer.Option(

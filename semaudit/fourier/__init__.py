@@ -22,7 +22,7 @@ def heat_map(
     *,
     grid: int = 15,
     spacing: int = 1,
-    norm: float = 4.0,
+    norm: float | None = None,
     watch: Watch = lambda _: None,
     **settings: Any,
 ) -> HeatMap:
@@ -33,7 +33,7 @@ def heat_map(
         data: as for `semaudit.scan`.
         grid: frequencies a side, an odd number.
         spacing: cycles per picture between neighbours on the grid.
-        norm: L2 norm of the wave in each channel; see `semaudit.fourier.grid.Waves`.
+        norm: L2 norm of the wave in each channel; None: 7 % of full scale, root mean square.
         watch: told how far it is.
         settings: any field of `semaudit.settings.Settings` that speaks of the model, the pictures
             or how it runs.

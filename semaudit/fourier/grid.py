@@ -18,6 +18,8 @@ from semaudit.perturbations.frequency import fourier_wave
 Frequency = tuple[int, int]
 """Cycles over the height, and over the width, of a picture."""
 
+RMS = 15.7 / 224
+
 
 @dataclass(frozen=True)
 class Waves:
@@ -29,14 +31,14 @@ class Waves:
     Attributes:
         side: frequencies along each axis, an odd number, so that zero is the centre.
         spacing: cycles per picture from one to the next.
-        norm: L2 norm of the wave that is added to each channel. On pictures of h x w its RMS, a
-            fraction of full scale, is norm / sqrt(h w): 4 is 0.125 at 32 x 32, where Yin et al.
-            used it, and 0.018 at 224 x 224, where they took 15.7, which is 0.070.
+        norm: L2 norm of the wave that is added to each channel, of h x w values. None: that of
+            7 % of full scale, root mean square, at any size; it is the 15.7 that Yin et al. took
+            at 224 x 224.
     """
 
     side: int = 15
     spacing: int = 1
-    norm: float = 4.0
+    norm: float | None = None
 
     def __post_init__(self) -> None:
         if self.side < 1 or self.side % 2 == 0:
@@ -46,7 +48,7 @@ class Waves:
             )
         if self.spacing < 1:
             raise UsageError(f"--spacing {self.spacing} is wrong: at least 1 cycle per picture")
-        if not 0 < self.norm < math.inf:
+        if self.norm is not None and not 0 < self.norm < math.inf:
             raise UsageError(f"--norm {self.norm:g} is wrong: a finite number above 0")
 
     @property
@@ -62,7 +64,7 @@ class Waves:
 
     def rms(self, height: int, width: int) -> float:
         """Root mean square of a wave on such pictures, a fraction of full scale."""
-        return self.norm / math.sqrt(height * width)
+        return RMS if self.norm is None else self.norm / math.sqrt(height * width)
 
     def check(self, height: int, width: int) -> None:
         """Make sure that pictures are large enough to show the waves.

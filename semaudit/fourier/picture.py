@@ -88,5 +88,5 @@ def _title(found: HeatMap) -> str:
     count = found.pictures
     return (
         f"{shown} on {count:,} picture{'s' * (count != 1)}, each with one wave added\n"
-        f"L2 norm {found.waves.norm:g} a channel (RMS {found.rms:.3g} of full scale)"
+        f"waves of RMS {found.rms:.3g} of full scale"
     )
