@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh clone: make demo, make test. The rest: make slow, make bench.
+# Two commands do everything on a fresh clone: make demo, make test. The rest: make slow, make bench, ...
 # They need Python 3.10 or newer and make; all else goes into .venv, and stays there.
 
 PYTHON ?= python3
@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint unit slow bench recognition clean
+.PHONY: demo test lint unit slow bench recognition calibration clean
 
 demo: $(STAMP)  ## Scan a real ImageNet network on real labelled photographs.
 	$(BIN)/python examples/demo.py
@@ -24,12 +24,19 @@ unit: $(STAMP)
 slow: $(STAMP)  ## The slow tests: fuzzing, every format, the whole index of architectures anew.
 	$(BIN)/python -m pytest -q -m slow
 
-bench: $(STAMP)  ## Ratios of scan to bare forwards, and peak memory.
+bench: $(STAMP)  ## Ratios of scan to bare forwards, peak memory, the cost of each probe.
 	$(BIN)/python tests/benchmarks/scan_overhead.py
 	$(BIN)/python tests/benchmarks/scan_memory.py
+	$(BIN)/python tests/benchmarks/perturbations.py
 
 recognition: $(STAMP)  ## Recognise every architecture of timm, changed in several ways.
 	$(BIN)/python tests/benchmarks/recognition.py
+
+PICTURES = $$($(BIN)/python -c 'import foolbox, pathlib; print(pathlib.Path(foolbox.__file__).parent / "data")')
+
+calibration: $(STAMP)  ## How visible each rung is: what the shipped ladders come from.
+	$(BIN)/semaudit probes calibrate --data "$(PICTURES)" --label-pattern 'imagenet_\d+_(\d+)\.jpg' \
+		--name "foolbox's 20 ImageNet photographs" --out probes/calibration.json
 
 # Installed once, and again only when the dependencies change.
 $(STAMP): pyproject.toml

@@ -6,18 +6,19 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semaudit import folder, gates, manifest, runtime
+from semaudit.battery import open_battery
 from semaudit.errors import UsageError
 from semaudit.inspection import compare_preprocessing, label_warnings, preprocessing_warnings
 from semaudit.measure import as_point
-from semaudit.metric import NOISE_FLOOR, SCORE, Activation, Metric
-from semaudit.metrics import METRICS, View
+from semaudit.metric import Activation, Metric
+from semaudit.metrics import GATEABLE, View
 from semaudit.metrics.outputs import entropy_bounds
 from semaudit.opening import (
     Data,
@@ -28,26 +29,32 @@ from semaudit.opening import (
     open_model,
     refuse_foreign_code,
 )
-from semaudit.probes import applicable, layout_of, load_probes, select_battery
+from semaudit.probes import layout_of
 from semaudit.report.build import build
 from semaudit.report.document import Outcome, Report, Unread, Verdict
 from semaudit.report.markdown import to_markdown
-from semaudit.settings import Resolved, explicit
+from semaudit.settings import DEFAULT, Resolved, explicit
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
 from semaudit.stream import Watch, stream
+from semaudit.suiting import suit
+from semaudit.taxonomy import TRANSPORT, open_taxonomy, refuse_limits_without_tree
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GATEABLE: Mapping[str, Metric] = {**METRICS, SCORE.name: SCORE, NOISE_FLOOR.name: NOISE_FLOOR}
 
+def measurable(
+    activation: Activation, num_classes: int, *, taxonomy: bool = False
+) -> dict[str, Metric]:
+    """What can be measured of such outputs, and in which range.
 
-def measurable(activation: Activation, num_classes: int) -> dict[str, Metric]:
-    """What can be measured of such outputs, and in which range: an embedding has no classes."""
+    An embedding has no classes, and transport needs a tree of them.
+    """
+    known = {name: each for name, each in GATEABLE.items() if taxonomy or name != TRANSPORT}
     if activation == "none":
-        return {name: metric for name, metric in GATEABLE.items() if not metric.needs_classes}
-    entropy = replace(METRICS["entropy"], bounds=entropy_bounds(activation, num_classes))
-    return {**GATEABLE, entropy.name: entropy}
+        return {name: metric for name, metric in known.items() if not metric.needs_classes}
+    entropy = replace(known["entropy"], bounds=entropy_bounds(activation, num_classes))
+    return {**known, entropy.name: entropy}
 
 
 class _Scratch:
@@ -149,8 +156,11 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     started = time.perf_counter()
     settings = resolved.settings
     limits = [gates.parse(text) for text in settings.fail_on]
+    refuse_limits_without_tree(limits, settings.taxonomy)
     loaded = load_plugins(settings)
-    battery = select_battery(load_probes(), settings.select, settings.ignore)
+    select = None if resolved.origins["select"] == DEFAULT else settings.select
+    chosen = open_battery(settings.battery, select, settings.ignore)
+    battery = chosen.probes
     # Twice: what can be refused before the model and the pictures are opened is refused then.
     gates.bind(limits, GATEABLE, layout_of(battery), True, "softmax")
     if settings.out is not None:
@@ -165,11 +175,14 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     classifier = open_model(model, data, settings, place)
     place = replace(place, amp_dtype=classifier.placement.amp_dtype)
     source = open_data(data, settings, classifier)
+    taxonomy = open_taxonomy(settings.taxonomy, classifier, source.class_names)
     logits = classifier.check()
     seen = View(logits.new_empty(0), logits.double().cpu(), None, classifier.activation)
     reference = as_point(seen).numpy()
-    metrics = measurable(classifier.activation, classifier.num_classes)
-    battery, notes = applicable(battery, classifier.preprocessing.input_size[0])
+    metrics = measurable(
+        classifier.activation, classifier.num_classes, taxonomy=taxonomy is not None
+    )
+    battery, notes = suit(battery, classifier, data, settings, place.device)
     layout = layout_of(battery)
     bound = gates.bind(limits, metrics, layout, source.labelled, classifier.activation)
     names = source.class_names or classifier.class_names.names
@@ -187,6 +200,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             layout=layout,
             watch=watch,
             max_unreadable=settings.max_unreadable,
+            taxonomy=taxonomy,
         )
         samples = Samples(work, layout)
         if source.labelled and not settings.trust_inputs:
@@ -203,7 +217,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             names=names,
             seed=settings.seed,
             metrics=list(metrics.values()),
-            notes=notes,
+            notes=notes if taxonomy is None else [*notes, taxonomy.note],
             unreadable=[Unread(image=u.where, reason=u.reason) for u in streamed.unreadable],
             unreadable_count=streamed.unreadable_count,
             warnings=warnings,
@@ -216,12 +230,15 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             resolved=resolved,
             classifier=classifier,
             battery=battery,
+            chosen=chosen,
             plugins=loaded,
             place=place,
             batch_size=streamed.batch_size,
             data=report.data,
             seconds=time.perf_counter() - started,
         )
+        if taxonomy is not None:
+            document["taxonomy"] = taxonomy.described
         manifest.write(work / folder.MANIFEST, document)
         (work / folder.REPORT).write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
         (work / folder.MARKDOWN).write_text(to_markdown(report), "utf-8")

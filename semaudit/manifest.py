@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from semaudit import __version__
+from semaudit.battery import Battery
 from semaudit.models import Classifier
 from semaudit.plugins import LoadedPlugin
 from semaudit.probes import Probe
@@ -30,13 +31,17 @@ def build(
     resolved: Resolved,
     classifier: Classifier,
     battery: Sequence[Probe],
+    chosen: Battery,
     plugins: Sequence[LoadedPlugin],
     place: Runtime,
     batch_size: int,
     data: Data,
     seconds: float,
 ) -> dict[str, Any]:
-    """Gather everything that the samples depend on; fit for JSON."""
+    """Gather everything that the samples depend on; fit for JSON.
+
+    `battery` is what ran: that of `chosen` which means something for the pictures.
+    """
     return {
         "manifest_version": MANIFEST_VERSION,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -82,6 +87,9 @@ def build(
             }
             for probe in battery
         ],
+        "battery_file": None
+        if chosen.file is None
+        else {"path": str(chosen.file), "sha256": chosen.sha256, "text": chosen.text},
         "plugins": [{**asdict(plugin), "path": str(plugin.path)} for plugin in plugins],
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,10 +14,12 @@ from semaudit.errors import AuditError
 from semaudit.layout import NOISE_FLOOR_FAMILY
 from semaudit.metrics import IMAGE_FUNCTIONS, PATH_FUNCTIONS, RUNG_FUNCTIONS, View
 from semaudit.metrics.derived import ONSET
+from semaudit.metrics.registry import refuse_out_of_bounds
 from semaudit.models import Classifier
 from semaudit.onset import find_onsets, first_flips
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe, layout_of
+from semaudit.taxonomy import Taxonomy
 from semaudit.trace import Trace, look, walk
 
 Array = NDArray[np.float64]
@@ -52,14 +54,18 @@ def measure(
     image_ids: Sequence[str],
     seed: int,
     step: Callable[[int], None] = lambda _: None,
+    taxonomy: Taxonomy | None = None,
 ) -> Measures:
     """Measure images (n, c, h, w) in [0, 1], on the classifier's device, under every probe.
 
+    With a taxonomy, on that device too, the semantic transport is measured as well.
+
     Raises:
         AuditError: an output is not finite; names the image, the probe and the strength.
+        PluginError: a metric of a plugin fails, or leaves its bounds; names the metric.
     """
     with torch.inference_mode():
-        clean = look(classifier, images)
+        clean = replace(look(classifier, images), taxonomy=taxonomy)
         draws = [Draw.of(seed, probe.name, image_ids, images.device) for probe in battery]
         traces = [
             walk(classifier, probe, clean, draw, step)
@@ -67,6 +73,9 @@ def measure(
         ]
         measures = _gather(clean, traces)
         _check_finite(measures, battery, image_ids)
+        refuse_out_of_bounds("image", measures.images)
+        refuse_out_of_bounds("path", measures.paths)
+        refuse_out_of_bounds("rung", measures.rungs)
         measures.paths[ONSET.column] = _onsets(
             classifier, battery, clean, draws, measures, image_ids
         )

@@ -25,6 +25,7 @@ class Metric:
             whole have an average of it.
         description: one line.
         needs_classes: whether an embedding, which names no class, has none of it.
+        shown: whether the tables of a report have a column for it, as those of plugins do.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Metric:
     comparable: bool
     description: str
     needs_classes: bool = False
+    shown: bool = False
 
 
 SCORE = Metric("score", "jump", "path", (0, 100), True, "Continuity score: 100 x (1 - mean jump).")

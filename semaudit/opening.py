@@ -41,10 +41,7 @@ def on_disk(data: Data) -> TypeIs[str | Path | None]:
 
 def load_plugins(settings: Settings) -> list[LoadedPlugin]:
     """Load what is installed, then the files that the settings name."""
-    return [
-        *plugins.load_entry_points(),
-        *(plugins.load_plugin(Path(path)) for path in settings.plugin),
-    ]
+    return plugins.load_all(settings.plugin)
 
 
 def open_model(model: Model, data: Data, settings: Settings, place: Runtime) -> Classifier:

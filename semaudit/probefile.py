@@ -1,10 +1,10 @@
-"""One probe file, read strictly: every mistake is a ProbeError with its line and nearest key."""
+"""Files of probes, read strictly: every mistake is a ProbeError with its line and nearest key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,8 +13,9 @@ from semaudit.perturbations import get
 from semaudit.perturbations.registry import ladder_fault
 from semaudit.yamlfile import KeyPath, line_of, load_yaml
 
-_Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
-_Claim = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+Claim = Annotated[str, Field(min_length=1)]
+Whole = TypeVar("Whole", bound=BaseModel)
 
 
 class ProbeEntry(BaseModel):
@@ -25,8 +26,9 @@ class ProbeEntry(BaseModel):
     perturbation: str
     ladder: tuple[float, ...] = Field(strict=False)
     quick_ladder: tuple[float, ...] | None = Field(default=None, strict=False)
-    tags: tuple[_Name, ...] = Field(default=(), strict=False)
-    claim: _Claim | None = None
+    limit: float | None = None
+    tags: tuple[Name, ...] = Field(default=(), strict=False)
+    claim: Claim | None = None
 
 
 class ProbeFile(BaseModel):
@@ -34,43 +36,65 @@ class ProbeFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    family: _Name
-    claim: _Claim
-    probes: Annotated[dict[_Name, ProbeEntry], Field(min_length=1)]
+    family: Name
+    claim: Claim
+    probes: Annotated[dict[Name, ProbeEntry], Field(min_length=1)]
 
 
-def read_probe_file(file: Path) -> tuple[ProbeFile, dict[str, int]]:
-    """Return what the file states and the line of each probe, or raise ProbeError."""
+def read_probe_file(file: Path) -> tuple[ProbeFile, dict[KeyPath, int]]:
+    """Return what the file states and the line of each key, or raise ProbeError."""
+    stated, lines = read_strictly(file, ProbeFile, ProbeEntry)
+    refuse_faults(stated.probes, lines, file)
+    return stated, lines
+
+
+def read_strictly(
+    file: Path, whole: type[Whole], entry: type[BaseModel]
+) -> tuple[Whole, dict[KeyPath, int]]:
+    """Read a YAML file whose shape is ``whole``, with an ``entry`` at each key of its ``probes``.
+
+    Returns:
+        What it states, and the line of each key.
+
+    Raises:
+        ProbeError: all mistakes at once, a line each.
+    """
     try:
         data, lines = load_yaml(file)
     except UsageError as error:
         raise ProbeError(str(error)) from error
-    stated = _validated(data, lines, file)
-    problems = [
-        f"{file}:{line_of(lines, ('probes', name, key))}: {fault}"
-        for name, entry in stated.probes.items()
-        for key, fault in _faults(entry)
-    ]
-    if problems:
-        raise ProbeError("\n".join(problems))
-    return stated, {name: line_of(lines, ("probes", name)) for name in stated.probes}
-
-
-def _validated(data: dict[str, Any], lines: Mapping[KeyPath, int], file: Path) -> ProbeFile:
     try:
-        return ProbeFile.model_validate(data)
+        return whole.model_validate(data), lines
     except ValidationError as error:
         problems = (
-            f"{file}:{line_of(lines, problem['loc'])}: {_say(problem['loc'], problem)}"
+            f"{file}:{line_of(lines, problem['loc'])}: {_say(problem, whole, entry)}"
             for problem in error.errors()
         )
         raise ProbeError("\n".join(problems)) from error
 
 
-def _say(place: Sequence[str | int], problem: Mapping[str, Any]) -> str:
+def refuse_faults(
+    probes: Mapping[str, ProbeEntry], lines: Mapping[KeyPath, int], file: Path
+) -> None:
+    """Refuse probes that no perturbation or ladder could stand for.
+
+    Raises:
+        ProbeError: all mistakes at once, a line each.
+    """
+    problems = [
+        f"{file}:{line_of(lines, ('probes', name, key))}: {fault}"
+        for name, entry in probes.items()
+        for key, fault in _faults(entry)
+    ]
+    if problems:
+        raise ProbeError("\n".join(problems))
+
+
+def _say(problem: Mapping[str, Any], whole: type[BaseModel], entry: type[BaseModel]) -> str:
+    place: Sequence[str | int] = problem["loc"]
     key = str(place[-1])
     if problem["type"] == "extra_forbidden":
-        keys = (ProbeFile if len(place) == 1 else ProbeEntry).model_fields
+        keys = (whole if len(place) == 1 else entry).model_fields
         return f"unknown key {key!r}{did_you_mean(key, keys)}"
     if problem["type"] == "missing":
         return f"missing key {key!r}"
@@ -84,6 +108,12 @@ def _faults(entry: ProbeEntry) -> Iterator[tuple[str, str]]:
     except ProbeError as error:
         yield "perturbation", str(error)
         return
+    if entry.limit is not None and not max(entry.ladder, default=0.0) <= entry.limit <= highest:
+        yield (
+            "limit",
+            f"limit {entry.limit:g} must lie between the ladder's end and the largest strength of "
+            f"{entry.perturbation}, {highest:g}",
+        )
     if (fault := ladder_fault(entry.ladder, highest)) is not None:
         yield "ladder", fault
     if entry.quick_ladder is not None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from semaudit.errors import ProbeError, did_you_mean
 from semaudit.layout import NOISE_FLOOR_FAMILY, Layout, Track
 from semaudit.perturbations import Perturbation, get, registered
-from semaudit.probefile import read_probe_file
+from semaudit.probefile import ProbeEntry, read_probe_file
+from semaudit.yamlfile import KeyPath, line_of
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,13 @@ class Probe:
         name: unique over the battery.
         ladder: strictly rising strengths, each above 0; the clean image is implied.
         quick_ladder: the rungs of it that the tag ``quick`` runs, if it runs fewer.
+        limit: the largest strength that keeps the meaning, by eye; None: nothing below the largest
+            strength of the perturbation loses it.
         tags: ``full`` is on every probe, ``quick`` on each that has a quick ladder.
         source_text: the YAML file, or the plugin function, that states the claim.
         sha256: of `source_text`, so that ``sha256sum probes/noise.yaml`` checks it.
+        unit: what the strengths are, as the comment on the ladder says it; empty if none does.
+        place: file and line that state the claim, or the perturbation that carries it.
     """
 
     name: str
@@ -37,6 +42,19 @@ class Probe:
     tags: frozenset[str]
     source_text: str
     sha256: str
+    limit: float | None = None
+    unit: str = ""
+    place: str = ""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What pictures must have for the claim to mean anything, in words."""
+        perturb = get(self.perturbation)
+        channels = {None: "", 1: "1 channel", 3: "colour"}.get(
+            perturb.channels, f"{perturb.channels} channels"
+        )
+        side = f"{perturb.smallest_side} px a side" if perturb.smallest_side > 1 else ""
+        return tuple(each for each in (channels, side) if each)
 
 
 def probes_dir() -> Path:
@@ -57,23 +75,38 @@ def load_probes(directory: Path | None = None) -> tuple[Probe, ...]:
     `directory` is the shipped one unless given. Plugins are loaded first, by the caller.
     """
     folder = directory or probes_dir()
+    probes = tuple(_all_probes(folder))
+    if not probes:
+        raise ProbeError(f"{folder}: holds no probe files (*.yaml)")
+    check_together(probes)
+    return probes
+
+
+def check_together(probes: Sequence[Probe]) -> None:
+    """Refuse probes whose names could mean two things: in a gate, or in a row of a report.
+
+    Raises:
+        ProbeError: with the place.
+    """
     places: dict[str, str] = {}
-    probes: list[Probe] = []
-    for place, probe in _all_probes(folder):
+    for probe in probes:
         if probe.name in places:
             raise ProbeError(
-                f"{place}: probe {probe.name!r} is already given by {places[probe.name]}"
+                f"{probe.place}: probe {probe.name!r} is already given by {places[probe.name]}"
             )
         if probe.family == NOISE_FLOOR_FAMILY and probe.perturbation != NOISE_FLOOR_FAMILY:
             raise ProbeError(
-                f"{place}: the family {NOISE_FLOOR_FAMILY!r} is the noise floor's alone"
+                f"{probe.place}: the family {NOISE_FLOOR_FAMILY!r} is the noise floor's alone"
             )
-        places[probe.name] = place
-        probes.append(probe)
-    _check_names(probes, places)
-    if not probes:
-        raise ProbeError(f"{folder}: holds no probe files (*.yaml)")
-    return tuple(probes)
+        places[probe.name] = probe.place
+    for probe in probes:
+        others = [each.name for each in probes if each.family == probe.name and each != probe]
+        if probe.name == "all" or others:
+            clash = f"the family of {others[0]!r}" if others else "the whole battery"
+            raise ProbeError(
+                f"{probe.place}: the name {probe.name!r} already means {clash}; "
+                "give the probe another name"
+            )
 
 
 def select_battery(
@@ -87,7 +120,7 @@ def select_battery(
     probe that only ``quick`` selects runs its quick ladder. The noise floor comes first unless it
     is ignored by name; tags do not move it.
     """
-    wanted, unwanted = _entries(select, probes), _entries(ignore, probes)
+    wanted, unwanted = entries(select, probes), entries(ignore, probes)
     kept = [probe for probe in probes if not any(_names(entry, probe) for entry in unwanted)]
     floor = [probe for probe in kept if probe.family == NOISE_FLOOR_FAMILY]
     chosen = [
@@ -105,38 +138,25 @@ def select_battery(
     return (*floor, *chosen)
 
 
-def applicable(
-    battery: Sequence[Probe], channels: int
-) -> tuple[tuple[Probe, ...], tuple[str, ...]]:
-    """Return the probes that mean something for images of so many channels, and notes on the rest.
-
-    Raises:
-        ProbeError: none but the noise floor does.
-    """
-    wrong = [p for p in battery if get(p.perturbation).channels not in (None, channels)]
-    kept = tuple(probe for probe in battery if probe not in wrong)
-    names = ", ".join(probe.name for probe in wrong)
-    if wrong and all(probe.family == NOISE_FLOOR_FAMILY for probe in kept):
-        raise ProbeError(f"the battery is empty: {names} mean nothing for {channels} channel(s)")
-    note = f"left out, for they mean nothing for {channels} channel(s): {names}"
-    return kept, (note,) if wrong else ()
-
-
 def layout_of(battery: Sequence[Probe]) -> Layout:
     """Return the columns that an audit under this battery has."""
     return Layout(tuple(Track(probe.name, probe.family, probe.ladder) for probe in battery))
 
 
-def _entries(given: Iterable[str], probes: Sequence[Probe]) -> list[str]:
-    """Split at commas; an entry that names no probe is a mistake, not an empty choice."""
-    entries = [entry.strip() for text in given for entry in text.split(",") if entry.strip()]
-    for entry in entries:
+def entries(given: Iterable[str], probes: Sequence[Probe]) -> list[str]:
+    """Split entries of a selection at commas.
+
+    Raises:
+        ProbeError: one names no probe; it is a mistake, not an empty choice.
+    """
+    found = [entry.strip() for text in given for entry in text.split(",") if entry.strip()]
+    for entry in found:
         if not any(_names(entry, probe) for probe in probes):
             known = {word for probe in probes for word in (probe.name, probe.family, *probe.tags)}
             raise ProbeError(
                 f"no probe, family or tag matches {entry!r}{did_you_mean(entry, sorted(known))}"
             )
-    return entries
+    return found
 
 
 def _names(entry: str, probe: Probe) -> bool:
@@ -150,46 +170,58 @@ def _at_pace(probe: Probe, hits: Sequence[str]) -> Probe:
     return replace(probe, ladder=probe.quick_ladder)
 
 
-def _check_names(probes: Sequence[Probe], places: Mapping[str, str]) -> None:
-    """A gate or a row of a report must not be able to mean two things."""
-    for probe in probes:
-        others = [each.name for each in probes if each.family == probe.name and each != probe]
-        if probe.name == "all" or others:
-            clash = f"the family of {others[0]!r}" if others else "the whole battery"
-            raise ProbeError(
-                f"{places[probe.name]}: the name {probe.name!r} already means {clash}; "
-                "give the probe another name"
-            )
-
-
-def _all_probes(folder: Path) -> Iterator[tuple[str, Probe]]:
-    """Yield each probe with the place that gives it, for error messages."""
+def _all_probes(folder: Path) -> Iterator[Probe]:
     for file in sorted(folder.glob("*.yaml")):
         yield from _stated(file)
     for perturbation in registered().values():
         if perturbation.ladder is not None:
-            where = f"perturbation {perturbation.name!r}"
-            yield where, _carried(perturbation, perturbation.ladder)
+            yield _carried(perturbation, perturbation.ladder)
 
 
-def _stated(file: Path) -> Iterator[tuple[str, Probe]]:
+def _stated(file: Path) -> Iterator[Probe]:
     """The probes of one YAML file."""
     stated, lines = read_probe_file(file)
     text = file.read_text(encoding="utf-8")
     for name, entry in stated.probes.items():
-        quick = {"quick"} if entry.quick_ladder else set()
-        probe = Probe(
-            name=name,
-            family=stated.family,
-            claim=entry.claim or stated.claim,
-            perturbation=entry.perturbation,
-            ladder=entry.ladder,
-            quick_ladder=entry.quick_ladder,
-            tags=frozenset({*entry.tags, *quick, "full"}),
-            source_text=text,
-            sha256=_sha256(text),
-        )
-        yield f"{file}:{lines[name]}", probe
+        yield probe_of(name, entry, stated.family, entry.claim or stated.claim, lines, file, text)
+
+
+def probe_of(
+    name: str,
+    entry: ProbeEntry,
+    family: str,
+    claim: str,
+    lines: Mapping[KeyPath, int],
+    file: Path,
+    text: str,
+) -> Probe:
+    """Return the probe that an entry under ``probes`` of a file states.
+
+    Args:
+        name: its key.
+        entry: its keys.
+        family: the family that it is of.
+        claim: what it claims.
+        lines: the line of each key of the file.
+        file: for messages.
+        text: the file's content.
+    """
+    quick = {"quick"} if entry.quick_ladder else set()
+    ladder = text.splitlines()[line_of(lines, ("probes", name, "ladder")) - 1]
+    return Probe(
+        name=name,
+        family=family,
+        claim=claim,
+        perturbation=entry.perturbation,
+        ladder=entry.ladder,
+        quick_ladder=entry.quick_ladder,
+        tags=frozenset({*entry.tags, *quick, "full"}),
+        source_text=text,
+        sha256=_sha256(text),
+        limit=entry.limit,
+        unit=ladder.partition("#")[2].strip(),
+        place=f"{file}:{line_of(lines, ('probes', name))}",
+    )
 
 
 def _carried(perturbation: Perturbation, ladder: tuple[float, ...]) -> Probe:
@@ -213,6 +245,7 @@ def _carried(perturbation: Perturbation, ladder: tuple[float, ...]) -> Probe:
         tags=frozenset({*perturbation.tags, "full"}),
         source_text=text,
         sha256=_sha256(text),
+        place=f"perturbation {perturbation.name!r}",
     )
 
 

@@ -85,9 +85,16 @@ class Settings(BaseModel):
     seed: int = Field(0, description="of the draws and of --num-samples")
     select: Strings = Field(("standard",), description="tags, families, probes or globs to run")
     ignore: Strings = Field((), description="tags, families, probes or globs to leave out")
+    at_ssim: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="every probe at the strength with this mean SSIM, as 0.95"
+    )
+    battery: Path | None = Field(None, description="YAML file of a battery, to select within")
+    taxonomy: str | None = Field(
+        None, description="tree of classes that weighs the shift: head, or a YAML or JSON file"
+    )
     fail_on: Strings = Field((), description="limits, as 'flip_rate[noise]<=0.05'")
     accept_inconclusive: bool = Field(False, description="exit 0 for inconclusive gates")
-    plugin: Strings = Field((), description="Python files with perturbations; they are run")
+    plugin: Strings = Field((), description="Python files with probes or metrics; they are run")
     out: Path | None = Field(None, description="folder for the audit")
     format: Literal["table", "json", "markdown"] = Field("table", description="what to print")
     quiet: bool = Field(False, description="print verdicts and errors only")

@@ -21,6 +21,7 @@ from semaudit.models import Classifier
 from semaudit.probes import Probe
 from semaudit.runtime import Halving, Runtime
 from semaudit.store import SampleWriter
+from semaudit.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def stream(
     layout: Layout,
     watch: Watch,
     max_unreadable: float = 0.01,
+    taxonomy: Taxonomy | None = None,
 ) -> Streamed:
     """Measure every picture of the source under the battery and write the tables to ``folder``.
 
@@ -120,7 +122,7 @@ def stream(
             def measured(part: Tensor, span: slice, batch: Batch = batch) -> Measures:
                 counter.restart()
                 images, ids = as_float(part, place.device), batch.image_ids[span]
-                return measure(classifier, battery, images, ids, seed, counter.step)
+                return measure(classifier, battery, images, ids, seed, counter.step, taxonomy)
 
             for span, measures in halving.parts(batch.images, measured):
                 writer.append(batch.image_ids[span], batch.labels[span].numpy(), measures)

@@ -25,16 +25,21 @@ NEGLIGIBLE = 1e-9
 
 
 def estimates(samples: Samples, metrics: Iterable[Metric]) -> list[Estimate]:
-    """Mean, median, p95 and maximum over pictures of every metric, for every part."""
+    """Mean, median, p95 and maximum over pictures of every metric, for every part.
+
+    Those of clean pictures are in `clean` already, but for what plugins add.
+    """
     return [
         each
         for metric in metrics
-        if metric.level != "image"
+        if metric.level != "image" or metric.shown
         for each in _estimates_of(samples, metric)
     ]
 
 
 def _parts(layout: Layout, metric: Metric) -> list[tuple[Scope, str, Part]]:
+    if metric.level == "image":
+        return [("all", "all", Part(layout.matching(None)))]
     probes: list[tuple[Scope, str, Part]] = [
         ("probe", track.name, Part((t,)))
         for t, track in enumerate(layout.tracks)

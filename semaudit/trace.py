@@ -13,7 +13,8 @@ from torch import Tensor
 
 from semaudit import perturbations
 from semaudit.layout import NOISE_FLOOR_FAMILY
-from semaudit.metrics import PATH_FUNCTIONS, RUNG_FUNCTIONS, Path, Rung, View, precise
+from semaudit.metrics import PATH_FUNCTIONS, RUNG_FUNCTIONS, Rung, View, precise
+from semaudit.metrics.steps import Step, path_of, step_between
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe
@@ -82,25 +83,18 @@ def walk(
     )
     rungs: dict[str, list[Tensor]] = {column: [] for column in RUNG_FUNCTIONS}
     classes: list[Tensor] = []
-    distance: list[Tensor] = []
-    input_step: list[Tensor] = []
+    steps: list[Step] = []
     previous = clean
     for strength in probe.ladder:
         current = see(classifier, perturb(clean.images, strength, draw))
         rung = Rung(clean, current)
         for column, function in RUNG_FUNCTIONS.items():
             rungs[column].append(function(rung))
-        distance.append(previous.shift_to(current).sqrt())
-        input_step.append((current.images - previous.images).flatten(1).square().mean(1).sqrt())
+        steps.append(step_between(previous, current))
         classes.append(current.top_class)
         previous = current
         step(len(clean.images))
-    path = Path(
-        strengths=clean.logits.new_tensor(probe.ladder),
-        shift=torch.stack(rungs["shift"], 1),
-        distance=torch.stack(distance, 1),
-        input_step=torch.stack(input_step, 1).to(clean.logits.dtype),
-    )
+    path = path_of(probe.ladder, rungs["shift"], steps)
     return Trace(
         rungs={column: torch.stack(values, 1) for column, values in rungs.items()},
         paths={column: function(path) for column, function in PATH_FUNCTIONS.items()},

@@ -194,4 +194,6 @@ def busy_audit() -> semaudit.Audit:
     images = pictures(23, size, seed=3, low=0.2, high=0.8)
     labels = torch.randint(0, 6, (23,), generator=rng(4))
     module = Linear(size, 6, seed=5, scale=0.2)
-    return semaudit.scan(module, (images, labels), input_size=size, seed=11, **ON_CPU)
+    return semaudit.scan(
+        module, (images, labels), input_size=size, taxonomy="head", seed=11, **ON_CPU
+    )

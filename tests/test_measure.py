@@ -20,7 +20,7 @@ IDS = tuple("abcdefg")
 
 @pytest.fixture
 def battery():
-    return select_battery(load_probes(), ("brightness", "noise", "translation"))
+    return select_battery(load_probes(), ("brightness", "noise", "subpixel_shift"))
 
 
 def test_columns_are_those_of_every_probe_walked_alone(battery) -> None:

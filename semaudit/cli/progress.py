@@ -22,8 +22,16 @@ class Seen:
 
 
 @contextmanager
-def live(seen: Seen, *, shown: bool) -> Iterator[Callable[[Progress], None]]:
-    """Show a bar while the body runs; yields the scan's ``watch``."""
+def live(
+    seen: Seen, *, shown: bool, cells: str = "probe rungs"
+) -> Iterator[Callable[[Progress], None]]:
+    """Show a bar while the body runs; yields the scan's ``watch``.
+
+    Args:
+        seen: kept up to date.
+        shown: whether a bar is wanted at all.
+        cells: what a picture is shown under, one after another.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -32,7 +40,7 @@ def live(seen: Seen, *, shown: bool) -> Iterator[Callable[[Progress], None]]:
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         TextColumn("{task.fields[pictures]} pictures"),
-        TextColumn("{task.completed:,}/{task.total:,} probe rungs"),
+        TextColumn("{task.completed:,}/{task.total:,} {task.fields[cells]}"),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         TextColumn("left"),
@@ -42,7 +50,7 @@ def live(seen: Seen, *, shown: bool) -> Iterator[Callable[[Progress], None]]:
         disable=not (shown and sys.stderr.isatty()),
     )
     with bar:
-        task = bar.add_task("loading", total=0, pictures="0/?", rate="")
+        task = bar.add_task("loading", total=0, pictures="0/?", rate="", cells=cells)
         started = time.monotonic()
 
         def watch(progress: Progress) -> None:

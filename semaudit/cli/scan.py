@@ -203,9 +203,32 @@ def scan(
         list[str] | None,
         typer.Option(help="Leave out, named the same way.", rich_help_panel=_BATTERY),
     ] = None,
+    battery: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file of a battery; --select then picks within it.", rich_help_panel=_BATTERY
+        ),
+    ] = None,
+    at_ssim: Annotated[
+        float | None,
+        typer.Option(
+            help="Every probe at the one strength with this mean SSIM, as 0.95: equally visible.",
+            rich_help_panel=_BATTERY,
+        ),
+    ] = None,
     plugin: Annotated[
         list[str] | None,
-        typer.Option(help="Python file with a perturbation; it is run.", rich_help_panel=_BATTERY),
+        typer.Option(
+            help="Python file with perturbations or metrics; it is run.", rich_help_panel=_BATTERY
+        ),
+    ] = None,
+    taxonomy: Annotated[
+        str | None,
+        typer.Option(
+            help="Tree of classes that weighs the shift: head (the model's own weights), or a "
+            "YAML or JSON file.",
+            rich_help_panel=_BATTERY,
+        ),
     ] = None,
     fail_on: Annotated[
         list[str] | None,

@@ -43,3 +43,22 @@ def shift_area(path: Path) -> Tensor:
     strengths = torch.cat([path.strengths.new_zeros(1), path.strengths])
     shift = torch.cat([path.shift.new_zeros(path.shift.shape[0], 1), path.shift], dim=1)
     return torch.trapezoid(shift, strengths, dim=1) / strengths[-1]
+
+
+@path_metric(bounds=(0, 1), needs_classes=True)
+def neighbour_flips(path: Path) -> Tensor:
+    """Share of neighbouring rungs whose top-1 class, or set of labels, differs.
+
+    The flip probability of ImageNet-P (Hendrycks and Dietterich 2019): the clean picture is the
+    first of K + 1 frames, and each of the K others is compared with the one before it.
+    """
+    return path.flips.mean(1)
+
+
+@path_metric(bounds=(0, 18), needs_classes=True)
+def neighbour_top5_distance(path: Path) -> Tensor:
+    """Mean top-5 distance between neighbouring rungs: ImageNet-P's, unstandardised.
+
+    uT5D of Hendrycks and Dietterich 2019; see `semaudit.metrics.outputs.top5_distance`.
+    """
+    return path.top5.mean(1)

@@ -1,28 +1,59 @@
-"""The registry of metrics: what a metric is, and the two decorators that make one.
+"""The registry of metrics: what a metric is, and the three decorators that make one.
 
-A metric is one pure function from what was seen to one number an image. To add one, write the
-function in one of this room's files; samples, summary, gates and table take it from here.
+A metric is one pure function from what was seen to one number an image; NaN says that it does not
+apply. To add one, write the function in one of this room's files, or in a plugin, under
+`rung_metric`, `path_metric` or `image_metric`; samples, summary, gates and table take it from here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import MappingProxyType
+import re
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from types import FunctionType, MappingProxyType
+from typing import Any, TypeVar
 
+import numpy as np
 from torch import Tensor
 
-from semaudit.metric import Bounds, Level, Metric
+from semaudit.errors import PluginError, SemauditError, out_of_memory
+from semaudit.layout import Array
+from semaudit.metric import NOISE_FLOOR, SCORE, Bounds, Level, Metric
 from semaudit.metrics.views import Path, Rung, View
 
+Seen = TypeVar("Seen", View, Rung, Path)
+Function = Callable[[Seen], Tensor]
+
 _METRICS: dict[str, Metric] = {}
-_RUNG_FUNCTIONS: dict[str, Callable[[Rung], Tensor]] = {}
-_PATH_FUNCTIONS: dict[str, Callable[[Path], Tensor]] = {}
-_IMAGE_FUNCTIONS: dict[str, Callable[[View], Tensor]] = {}
+_RUNG_FUNCTIONS: dict[str, Function[Rung]] = {}
+_PATH_FUNCTIONS: dict[str, Function[Path]] = {}
+_IMAGE_FUNCTIONS: dict[str, Function[View]] = {}
+_TABLES: dict[Level, dict[str, Any]] = {
+    "image": _IMAGE_FUNCTIONS,
+    "path": _PATH_FUNCTIONS,
+    "rung": _RUNG_FUNCTIONS,
+}
 
 METRICS = MappingProxyType(_METRICS)
 RUNG_FUNCTIONS = MappingProxyType(_RUNG_FUNCTIONS)
 PATH_FUNCTIONS = MappingProxyType(_PATH_FUNCTIONS)
 IMAGE_FUNCTIONS = MappingProxyType(_IMAGE_FUNCTIONS)
+
+GATEABLE: Mapping[str, Metric] = MappingProxyType(
+    ChainMap({SCORE.name: SCORE, NOISE_FLOOR.name: NOISE_FLOOR}, _METRICS)
+)
+"""All that limits may speak of, by name; what a plugin adds is in it at once."""
+
+_TAKEN = {
+    "image": ("image", "label", "clean_class", "correct"),
+    "path": ("image", "probe", "family", "onset"),
+    "rung": ("image", "probe", "family", "rung", "strength", "clean_class", "class"),
+}
+"""Columns of the tables that no function of a metric gives."""
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 def declare(
@@ -34,60 +65,187 @@ def declare(
     column: str = "",
     comparable: bool = True,
     needs_classes: bool = False,
+    shown: bool = False,
 ) -> Metric:
     """Register a metric whose numbers come from elsewhere (the onset search, the labels)."""
-    if name in _METRICS:
+    if name in GATEABLE:
         raise ValueError(f"metric {name!r} is registered twice")
-    metric = Metric(name, column or name, level, bounds, comparable, description, needs_classes)
+    metric = Metric(
+        name, column or name, level, bounds, comparable, description, needs_classes, shown
+    )
     _METRICS[name] = metric
     return metric
 
 
-def _first_line(function: Callable[..., Tensor]) -> str:
-    return (function.__doc__ or "").strip().splitlines()[0]
-
-
 def rung_metric(
     bounds: Bounds, *, name: str = "", needs_classes: bool = False
-) -> Callable[[Callable[[Rung], Tensor]], Callable[[Rung], Tensor]]:
+) -> Callable[[Function[Rung]], Function[Rung]]:
     """Register a function of one rung, (n,): its column is the function's name."""
-
-    def register(function: Callable[[Rung], Tensor]) -> Callable[[Rung], Tensor]:
-        column = function.__name__
-        declare(
-            name or column,
-            "rung",
-            bounds,
-            _first_line(function),
-            column=column,
-            needs_classes=needs_classes,
-        )
-        _RUNG_FUNCTIONS[column] = function
-        return function
-
-    return register
+    return _registering("rung", bounds, name, needs_classes, lambda rung: len(rung.clean.images))
 
 
-def path_metric(bounds: Bounds) -> Callable[[Callable[[Path], Tensor]], Callable[[Path], Tensor]]:
+def path_metric(
+    bounds: Bounds, *, name: str = "", needs_classes: bool = False
+) -> Callable[[Function[Path]], Function[Path]]:
     """Register a function of one path, (n,)."""
-
-    def register(function: Callable[[Path], Tensor]) -> Callable[[Path], Tensor]:
-        declare(function.__name__, "path", bounds, _first_line(function))
-        _PATH_FUNCTIONS[function.__name__] = function
-        return function
-
-    return register
+    return _registering("path", bounds, name, needs_classes, lambda path: len(path.shift))
 
 
 def image_metric(
-    bounds: Bounds, *, needs_classes: bool = False
-) -> Callable[[Callable[[View], Tensor]], Callable[[View], Tensor]]:
+    bounds: Bounds, *, name: str = "", needs_classes: bool = False
+) -> Callable[[Function[View]], Function[View]]:
     """Register a function of the clean view, (n,)."""
+    return _registering("image", bounds, name, needs_classes, lambda view: len(view.images))
 
-    def register(function: Callable[[View], Tensor]) -> Callable[[View], Tensor]:
-        description = _first_line(function)
-        declare(function.__name__, "image", bounds, description, needs_classes=needs_classes)
-        _IMAGE_FUNCTIONS[function.__name__] = function
+
+def of_function(metric: Metric) -> Callable[[Any], Tensor]:
+    """Return the function of a metric that has one; it checks what it returns."""
+    function: Callable[[Any], Tensor] = _TABLES[metric.level][metric.column]
+    return function
+
+
+def from_module(module: str) -> tuple[str, ...]:
+    """Return the names of the metrics whose functions a module, or one inside it, defines."""
+    return tuple(
+        metric.name
+        for metric in _METRICS.values()
+        if (function := _TABLES[metric.level].get(metric.column)) is not None
+        and f"{function.__module__}.".startswith(f"{module}.")
+    )
+
+
+def refuse_out_of_bounds(level: Level, columns: Mapping[str, Array]) -> None:
+    """Refuse what a plugin's metric of some level gave outside its bounds; NaN is fine.
+
+    Raises:
+        PluginError: names the metric.
+    """
+    for metric in _METRICS.values():
+        function = _TABLES[metric.level].get(metric.column)
+        if metric.level != level or function is None or _is_ours(function):
+            continue
+        (low, high), values = metric.bounds, columns[metric.column]
+        # As the statistics refuse it; the samples are float32.
+        slack = 1e-6 * (high - low) if np.isfinite(high - low) else 1e-6
+        wrong = np.isinf(values) | (values < low - slack) | (values > high + slack)
+        if wrong.any():
+            raise PluginError(
+                f"metric {metric.name!r} ({_origin(function)}) gave {values[wrong][0]:g}, outside "
+                f"the bounds that it states, [{low:g}, {high:g}]"
+            )
+
+
+@contextmanager
+def all_or_nothing() -> Iterator[None]:
+    """Undo what was registered inside when it raises: no half of a plugin stays behind."""
+    tables: list[dict[str, Any]] = [_METRICS, *_TABLES.values()]
+    before = [dict(table) for table in tables]
+    try:
+        yield
+    except BaseException:
+        for table, content in zip(tables, before, strict=True):
+            table.clear()
+            table.update(content)
+        raise
+
+
+def _registering(
+    level: Level,
+    bounds: Bounds,
+    name: str,
+    needs_classes: bool,
+    count: Callable[[Seen], int],
+) -> Callable[[Function[Seen]], Function[Seen]]:
+    def register(function: Function[Seen]) -> Function[Seen]:
+        column = function.__name__
+        made = name or column
+        known = _TABLES[level].get(column)
+        if known is not None and _same_code(known, function):  # a plugin that is loaded again
+            _METRICS.pop(made, None)
+        else:
+            _refuse(made, column, level, function)
+        low, high = bounds
+        if not low < high:
+            raise PluginError(f"metric {made!r}: its bounds must rise, not be {bounds}")
+        lines = (function.__doc__ or "").strip().splitlines()
+        if not lines:
+            raise PluginError(
+                f"metric {made!r} has no docstring: its first line is what reports say of it"
+            )
+        declare(
+            made,
+            level,
+            bounds,
+            lines[0],
+            column=column,
+            needs_classes=needs_classes,
+            shown=not _is_ours(function),
+        )
+        _TABLES[level][column] = _checked(made, function, count)
         return function
 
     return register
+
+
+def _refuse(name: str, column: str, level: Level, function: Callable[..., Tensor]) -> None:
+    """Refuse a name or a column that is taken, or that no limit could spell."""
+    if not _NAME.fullmatch(name):
+        raise PluginError(f"metric {name!r}: a name holds letters, digits and _ only")
+    known = [each for each in GATEABLE.values() if each.name == name]
+    known += [each for each in _METRICS.values() if (each.level, each.column) == (level, column)]
+    if known:
+        by = _TABLES[known[0].level].get(known[0].column)
+        where = f" by {_origin(by)}" if by else ""
+        raise PluginError(
+            f"metric {name!r} ({_origin(function)}) is already registered{where}: give one of them "
+            "another name"
+        )
+    if column in _TAKEN[level]:
+        raise PluginError(
+            f"metric {name!r} ({_origin(function)}): the samples have a column {column!r} already; "
+            "give the function another name"
+        )
+
+
+def _checked(name: str, function: Function[Seen], count: Callable[[Seen], int]) -> Function[Seen]:
+    """The function, whose failures name the metric."""
+
+    @wraps(function)
+    def measured(seen: Seen) -> Tensor:
+        who = f"metric {name!r} ({_origin(function)})"
+        try:
+            values: object = function(seen)
+        except SemauditError:
+            raise
+        except Exception as error:  # an author's code may raise anything
+            if out_of_memory(error):
+                raise
+            raise PluginError(f"{who} failed: {type(error).__name__}: {error}") from error
+        if not isinstance(values, Tensor):
+            raise PluginError(f"{who} returned {type(values).__name__}, not a tensor")
+        if values.shape != (count(seen),) or values.is_complex():
+            raise PluginError(
+                f"{who} returned {values.dtype} of shape {tuple(values.shape)}; it must be one "
+                f"number a picture, ({count(seen)},)"
+            )
+        return values
+
+    return measured
+
+
+def _is_ours(function: Callable[..., Tensor]) -> bool:
+    return function.__module__.startswith("semaudit.")
+
+
+def _same_code(known: Callable[..., Tensor], other: Callable[..., Tensor]) -> bool:
+    """Whether both come from the same text, as when a plugin file is loaded a second time."""
+    first = getattr(known, "__wrapped__", known)
+    if not (isinstance(first, FunctionType) and isinstance(other, FunctionType)):
+        return first is other
+    one, two = first.__code__, other.__code__
+    return one.co_filename == two.co_filename and one == two
+
+
+def _origin(function: Callable[..., Tensor]) -> str:
+    code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)

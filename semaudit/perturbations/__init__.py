@@ -2,12 +2,17 @@
 
 from semaudit.perturbations import (
     blur,
+    codec,
+    colour,
+    frequency,
     geometric,
     identity,
     noise,
     occlusion,
     photometric,
-    resampling,
+    warps,
+    watermark,
+    weather,
 )
 from semaudit.perturbations.draw import Draw
 from semaudit.perturbations.registry import Perturbation, Strength, get, perturbation, registered
@@ -15,4 +20,17 @@ from semaudit.perturbations.registry import Perturbation, Strength, get, perturb
 __all__ = ["Draw", "Perturbation", "Strength", "get", "perturbation", "registered"]
 
 # Imported for what they register; a plain list, so that nothing is found by accident.
-_FAMILIES = (identity, noise, blur, photometric, geometric, resampling, occlusion)
+_FAMILIES = (
+    identity,
+    noise,
+    blur,
+    photometric,
+    colour,
+    geometric,
+    warps,
+    codec,
+    occlusion,
+    watermark,
+    frequency,
+    weather,
+)

@@ -1,6 +1,13 @@
-"""Soft focus and a shaking hand: each image convolved with a kernel of its own."""
+"""Soft focus and a shaking hand: each image convolved with a kernel of its own.
+
+A square, a disc or a line of light is the mean of the picture, read bilinearly, over all its
+points: it grows from nothing without a threshold, also where it is smaller than a pixel.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -23,10 +30,31 @@ def gaussian_blur(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
     discrete signals"): its variance is sigma**2 at every scale, where a sampled Gaussian does
     nothing at all below a third of a pixel, which is where a gentle blur of a small picture is.
     """
-    strengths = strength.flatten().tolist() if isinstance(strength, Tensor) else [strength]
     side = shorter_side(images)
-    kernels = torch.from_numpy(_gaussian_kernels(np.asarray(strengths) * side, side)).to(images)
-    return convolve(convolve(images, kernels[:, None, :]), kernels[:, :, None])
+    return _separable(images, _gaussian_kernels(_lengths(strength, images), side))
+
+
+@perturbation(family="blur", max_strength=0.2)
+def box_blur(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
+    """Replace each pixel by the mean over a square whose side is strength x the shorter side.
+
+    The square's side w need not be whole pixels: each axis has the kernel (1 / w) times the
+    integral over [-w/2, w/2] of the tent max(0, 1 - |x - k|), which is the moving average of the
+    linearly interpolated picture.
+    """
+    return _separable(images, _box_kernels(_lengths(strength, images)))
+
+
+@perturbation(family="blur", max_strength=0.2)
+def defocus_blur(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
+    """Put the lens out of focus: a point becomes a disc, strength x the shorter side across.
+
+    The circle of confusion (Potmesil and Chakravarty 1981, "A lens and aperture camera model for
+    synthetic image generation"): each pixel is the mean of the picture, read bilinearly, over an
+    even disc around it; its diameter need not be whole pixels.
+    """
+    discs = [_disc(diameter) for diameter in _lengths(strength, images).tolist()]
+    return convolve(images, torch.from_numpy(_stacked(discs)).to(images))
 
 
 @perturbation(family="blur", max_strength=_MOTION_MAX)
@@ -69,6 +97,22 @@ def _mirror(images: Tensor, width: int, dim: int) -> Tensor:
     return torch.cat((before.flip(dim), images, after.flip(dim)), dim)
 
 
+def _separable(images: Tensor, kernels: np.ndarray) -> Tensor:
+    """Convolve along both axes with kernels (n or 1, odd length)."""
+    rows = torch.from_numpy(kernels).to(images)
+    return convolve(convolve(images, rows[:, None, :]), rows[:, :, None])
+
+
+def _lengths(strength: Strength, images: Tensor) -> np.ndarray:
+    """The strength in pixels, one or one an image: float64.
+
+    Rounded to the dtype of the images, so that a number and a tensor of it are the same length.
+    """
+    given = strength if isinstance(strength, Tensor) else torch.tensor(strength)
+    rounded = given.to(images.dtype).flatten().tolist()
+    return np.asarray(rounded) * shorter_side(images)
+
+
 def _gaussian_kernels(sigmas: np.ndarray, side: int) -> np.ndarray:
     """Discrete Gaussians, one a row, cut at about 4 sigma: (n, 2 * largest radius + 1) float64.
 
@@ -79,6 +123,51 @@ def _gaussian_kernels(sigmas: np.ndarray, side: int) -> np.ndarray:
     weights = ive(steps, sigmas[:, None] ** 2) * (steps <= radii[:, None])
     kernels: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
     return kernels
+
+
+def _box_kernels(widths: np.ndarray) -> np.ndarray:
+    """Means of tents over [-w/2, w/2], one a row: (n, odd length) float64."""
+    kernels = _tent_integral(widths[:, None] / 2, _reach(widths.max())) / widths[:, None]
+    return np.asarray(kernels)
+
+
+@lru_cache(maxsize=64)
+def _disc(diameter: float) -> np.ndarray:
+    """Means of bilinear tents over a disc: (k, k) float64, k odd; shared, not to be written.
+
+    A sum over chords y = r sin(angle), whose half length is r cos(angle). Along a chord the
+    integral is exact; the chords are dense enough for 1e-4 of the kernel's largest weight.
+    """
+    chords = 128 * (int(np.ceil(diameter)) + 1)
+    angles = ((np.arange(chords) + 0.5) / chords - 0.5) * np.pi
+    reach = _reach(diameter)
+    places, halves = np.sin(angles) * diameter / 2, np.cos(angles) * diameter / 2
+    down = np.maximum(0, 1 - np.abs(places[:, None] - np.arange(-reach, reach + 1)))
+    kernel = (down * np.cos(angles)[:, None]).T @ _tent_integral(halves[:, None], reach)
+    even = kernel + kernel.T  # by chords along the other axis too: alike in both
+    return np.asarray(even / even.sum())
+
+
+def _tent_integral(halves: np.ndarray, reach: int) -> np.ndarray:
+    """The integral of max(0, 1 - |x - k|) over [-half, half], for each k in -reach..reach."""
+    pixels = np.arange(-reach, reach + 1)
+
+    def up_to(x: np.ndarray) -> np.ndarray:
+        near = np.clip(x, -1, 1)
+        return np.asarray(0.5 + near - near * np.abs(near) / 2)
+
+    return np.asarray(up_to(halves - pixels) - up_to(-halves - pixels))
+
+
+def _reach(length: float) -> int:
+    """How many pixels from its middle a figure that is `length` across still touches."""
+    return int(np.ceil(length / 2))
+
+
+def _stacked(kernels: Sequence[np.ndarray]) -> np.ndarray:
+    """Square kernels of odd sides, each framed by zeros to the largest: (n, k, k)."""
+    side = max(len(kernel) for kernel in kernels)
+    return np.stack([np.pad(kernel, (side - len(kernel)) // 2) for kernel in kernels])
 
 
 def _splat(places: Tensor, radius: int) -> Tensor:

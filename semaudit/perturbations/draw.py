@@ -32,17 +32,24 @@ _MIX = ((30, _signed(0xBF58476D1CE4E5B9)), (27, _signed(0x94D049BB133111EB)), (3
 _SALT = 0xD1342543DE82EF95  # odd, so that each (kind, stream) has its own offset
 _KINDS = ("uniform", "normal", "sign", "direction")
 _LANES = 2**16
+_CHUNK = 2**16  # words: half a megabyte, so that a core's cache holds a chunk and its scratch
 
 _Request = tuple[str, int, tuple[int, ...]]
 
 
 def _mix(words: Tensor) -> Tensor:
-    """SplitMix64's finaliser, in place on int64 that wraps."""
-    for shift, factor in _MIX:
-        # >> keeps the sign of an int64: the mask makes it the logical shift that the hash wants.
-        words ^= (words >> shift) & ((1 << (64 - shift)) - 1)
-        if factor != 1:
-            words *= factor
+    """SplitMix64's finaliser, in place on contiguous int64 that wraps."""
+    chunk = _CHUNK if words.device.type == "cpu" else words.numel()
+    scratch = torch.empty_like(words.view(-1)[:chunk])
+    for part in torch.split(words.view(-1), max(chunk, 1)):
+        shifted = scratch[: len(part)]
+        for shift, factor in _MIX:
+            # An int64 keeps its sign: the mask makes it the logical shift that the hash wants.
+            torch.bitwise_right_shift(part, shift, out=shifted)
+            shifted &= (1 << (64 - shift)) - 1
+            part ^= shifted
+            if factor != 1:
+                part *= factor
     return words
 
 
@@ -100,7 +107,9 @@ class Draw:
 
         def compute() -> Tensor:
             lanes = self._lanes("uniform", stream, math.prod(shape), torch.int32)
-            return ((lanes >> 8) & 0xFFFFFF).float() * 2.0**-24
+            lanes >>= 8
+            lanes &= 0xFFFFFF
+            return lanes.float().mul_(2.0**-24)
 
         return self._once("uniform", stream, shape, compute)
 
@@ -132,6 +141,14 @@ class Draw:
         both = self._once("direction", stream, (2, 1, 1), compute)
         return both[:, :1], both[:, 1:]
 
+    def derived(self, name: str, compute: Callable[[], Tensor], *shape: int) -> Tensor:
+        """Return what `compute` makes of the draw, (n, *shape), computed once for the whole path.
+
+        For a field that is dear to make and does not depend on the strength. Each row must depend
+        on its own image's numbers alone; `name` tells it from the perturbation's other fields.
+        """
+        return self._once(f"derived {name}", 0, shape, compute)
+
     def _once(
         self, kind: str, stream: int, shape: tuple[int, ...], compute: Callable[[], Tensor]
     ) -> Tensor:
@@ -139,7 +156,7 @@ class Draw:
         if request not in self._fields:
             # A tensor born in inference mode could not be saved for a gradient later on the path.
             with torch.inference_mode(False), torch.no_grad():
-                self._fields[request] = compute().reshape(-1, *shape)
+                self._fields[request] = compute().reshape(len(self.keys), *shape)
         return self._fields[request]
 
     def _words(self, kind: str, stream: int, count: int) -> Tensor:
@@ -155,4 +172,4 @@ class Draw:
 
     def _levels(self, kind: str, stream: int, count: int) -> Tensor:
         """`count` table rows an image, uniform on 0..65535: (n * count,) int32."""
-        return (self._lanes(kind, stream, count, torch.int16).int() + _LANES // 2).flatten()
+        return self._lanes(kind, stream, count, torch.int16).int().add_(_LANES // 2).flatten()

@@ -1,60 +1,207 @@
-"""Small moves of the camera: bilinear, mirrored at the borders, so no black corner appears."""
+"""Small moves of the camera: bilinear, mirrored at the borders, so no black corner appears.
+
+A warp says where on the clean picture each pixel of the changed one looks. Out of that map come
+both the perturbation and how far it moves the picture's points, which is what geometric ladders are
+calibrated by.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from semaudit.perturbations.draw import Draw
-from semaudit.perturbations.pixels import double, per_image, shorter_side
-from semaudit.perturbations.registry import Strength, perturbation
+from semaudit.perturbations.pixels import double, per_image
+from semaudit.perturbations.registry import Perturbation, Strength, perturbation
 
 
-@perturbation(family="geometric")
-def translation(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
-    """Shift by the strength, a fraction of the shorter side, in a drawn direction."""
-    x, y = pixel_grid(images)
-    reach = per_image(strength, images) * shorter_side(images)
-    cosine, sine = draw.direction()
-    return resample(images, x - reach * cosine, y - reach * sine)
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The pixel centres of pictures, in pixels from the middle of the picture.
+
+    float32 whatever the pictures' dtype: in half precision neighbouring pixels would coincide.
+
+    Attributes:
+        x: (1, 1, 1, w), to the right.
+        y: (1, 1, h, 1), down.
+    """
+
+    x: Tensor
+    y: Tensor
+
+    @classmethod
+    def of(cls, images: Tensor) -> Grid:
+        """Return the grid of images (n, c, h, w)."""
+        y, x = (
+            torch.arange(size, dtype=torch.float32, device=images.device) - (size - 1) / 2
+            for size in images.shape[-2:]
+        )
+        return cls(x.view(1, 1, 1, -1), y.view(1, 1, -1, 1))
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self.y.numel()
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return self.x.numel()
+
+    @property
+    def side(self) -> int:
+        """The shorter side, in pixels."""
+        return min(self.height, self.width)
 
 
-@perturbation(family="geometric")
-def rotation(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
-    """Rotate about the centre by the strength, in turns, either way."""
-    x, y = pixel_grid(images)
-    angle = double(per_image(strength, images)) * (2 * math.pi)
-    cosine = angle.cos().to(images)
-    sine = draw.sign() * angle.sin().to(images)
-    return resample(images, x * cosine - y * sine, x * sine + y * cosine)
+Places: TypeAlias = tuple[Tensor, Tensor]
+"""(x, y) in pixels from the middle of the picture, each broadcast to (n, 1, h, w)."""
+
+Warp: TypeAlias = Callable[[Grid, Tensor, Draw], Places]
+"""(grid, strength (n, 1, 1, 1) float32, draw) -> where on the clean picture each pixel looks."""
+
+_warps: dict[str, Warp] = {}
 
 
-@perturbation(family="geometric", max_strength=0.9)
-def zoom(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
-    """Scale about the centre by 1 + strength or 1 - strength."""
-    x, y = pixel_grid(images)
-    scale = 1 + draw.sign() * per_image(strength, images)
-    return resample(images, x / scale, y / scale)
+def warp(
+    *,
+    max_strength: float = 1.0,
+    smallest_side: int = 1,
+    mode: Literal["bilinear", "nearest"] = "bilinear",
+) -> Callable[[Warp], Perturbation]:
+    """Register the decorated map as the geometric perturbation of its name."""
+
+    def register(function: Warp) -> Perturbation:
+        @wraps(function)
+        def moved(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
+            return resample(images, _places(function, images, strength, draw), mode)
+
+        made = perturbation(
+            family="geometric", max_strength=max_strength, smallest_side=smallest_side
+        )(moved)
+        _warps[made.name] = function
+        return made
+
+    return register
 
 
-def pixel_grid(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the pixel centres in pixels from the image's centre: x (1,1,1,w) and y (1,1,h,1)."""
-    height, width = images.shape[-2:]
-    x = torch.arange(width, dtype=images.dtype, device=images.device) - (width - 1) / 2
-    y = torch.arange(height, dtype=images.dtype, device=images.device) - (height - 1) / 2
-    return x.view(1, 1, 1, -1), y.view(1, 1, -1, 1)
+def displacement(name: str, images: Tensor, strength: Strength, draw: Draw) -> Tensor | None:
+    """Return how far the perturbation `name` moves the points of each picture.
+
+    Args:
+        name: of a perturbation.
+        images: (n, c, h, w); only their shape matters.
+        strength: as the perturbation takes it.
+        draw: of these images.
+
+    Returns:
+        The root mean square over the pixels of the distance between where a pixel is and where it
+        looks, as a fraction of the shorter side: (n,) float64. None where it is no warp.
+    """
+    if name not in _warps:
+        return None
+    grid = Grid.of(images)
+    x, y = _places(_warps[name], images, strength, draw)
+    squares = double(x - grid.x).square() + double(y - grid.y).square()
+    whole = squares.expand(len(images), 1, grid.height, grid.width)
+    return whole.mean((1, 2, 3)).sqrt() / grid.side
 
 
-def resample(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Read `images` bilinearly at (x, y), pixels from the centre, broadcast to (n, 1, h, w).
+def resample(
+    images: Tensor, places: Places, mode: Literal["bilinear", "nearest"] = "bilinear"
+) -> Tensor:
+    """Read images (n, c, h, w) at these places, mirrored at the pixel edges; the dtype is kept.
 
-    The grid is made elementwise: the matmul inside ``affine_grid`` rounds by batch size.
+    The grid is made elementwise: the matmul inside ``affine_grid`` rounds by batch size. It is kept
+    as two planes: to weave them together costs as much as to sample.
     """
     count, _, height, width = images.shape
-    shape = (count, 1, height, width)
-    places = ((x * (2 / width)).expand(shape), (y * (2 / height)).expand(shape))
-    grid = torch.stack(places, dim=-1).squeeze(1)
-    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    fine = at_least_single(images)
+    planes = fine.new_empty(2, count, height, width)
+    for plane, place, extent in zip(planes, places, (width, height), strict=True):
+        torch.mul(place[:, 0].expand(count, height, width), 2 / extent, out=plane)
+    grid = planes.permute(1, 2, 3, 0)
+    read = F.grid_sample(fine, grid, mode=mode, padding_mode="reflection", align_corners=False)
+    return read.to(images.dtype)
+
+
+def at_least_single(images: Tensor) -> Tensor:
+    """Return the images in float32, or as they are where they are float64."""
+    return images if images.dtype == torch.float64 else images.float()
+
+
+def _places(function: Warp, images: Tensor, strength: Strength, draw: Draw) -> Places:
+    # First in the dtype of the images: a number and a tensor of it are then the same strength.
+    return function(Grid.of(images), per_image(strength, images).float(), draw)
+
+
+@warp()
+def subpixel_shift(grid: Grid, strength: Tensor, draw: Draw) -> Places:
+    """Shift the picture in a drawn direction, also by parts of a pixel, reading it bilinearly.
+
+    (x, y) looks at (x, y) - strength * side * (cos a, sin a), a drawn. The strength is the
+    displacement, a fraction of the shorter side.
+    """
+    reach = strength * grid.side
+    cosine, sine = draw.direction()
+    return grid.x - reach * cosine, grid.y - reach * sine
+
+
+# Of pictures smaller than 64 pixels, the lower half of a ladder that ends near 0.02 moves nothing.
+@warp(smallest_side=64, mode="nearest")
+def pixel_shift(grid: Grid, strength: Tensor, draw: Draw) -> Places:
+    """Shift the picture in a drawn direction by whole pixels: no value is interpolated.
+
+    (x, y) looks at (x, y) - round(strength * side * (cos a, sin a)), a drawn, each part rounded to
+    the nearest whole pixel. The strength is the displacement before that, a fraction of the
+    shorter side. Networks that take every second pixel answer such shifts unevenly (Azulay and
+    Weiss 2019, "Why do deep convolutional networks generalize so poorly to small image
+    transformations?").
+    """
+    reach = strength * grid.side
+    cosine, sine = draw.direction()
+    return grid.x - (reach * cosine + 0.5).floor(), grid.y - (reach * sine + 0.5).floor()
+
+
+# Beyond half a turn the picture would come back.
+@warp(max_strength=0.5)
+def rotation(grid: Grid, strength: Tensor, draw: Draw) -> Places:
+    """Rotate the picture about its centre, either way.
+
+    (x, y) looks at (x cos a - y sin a, x sin a + y cos a), a = +-2 pi strength, the sign drawn.
+    The strength is in turns.
+    """
+    angle = double(strength) * (2 * math.pi)
+    cosine = angle.cos().to(grid.x)
+    sine = draw.sign() * angle.sin().to(grid.x)
+    return grid.x * cosine - grid.y * sine, grid.x * sine + grid.y * cosine
+
+
+@warp(max_strength=0.9)
+def scale(grid: Grid, strength: Tensor, draw: Draw) -> Places:
+    """Enlarge or shrink the picture about its centre, as a lens that zooms.
+
+    (x, y) looks at (x, y) / (1 + strength) or at (x, y) / (1 - strength), drawn. The strength is
+    the change of size, a fraction of it.
+    """
+    factor = 1 + draw.sign() * strength
+    return grid.x / factor, grid.y / factor
+
+
+@warp()
+def shear(grid: Grid, strength: Tensor, draw: Draw) -> Places:
+    """Slant the picture along a drawn direction: lines along it slide past each other.
+
+    p looks at p +- strength * (p . n) * d, d = (cos a, sin a), n = (-sin a, cos a), a and the sign
+    drawn; areas are kept. The strength is the tangent of the angle by which a line across d leans.
+    """
+    cosine, sine = draw.direction()
+    slide = (grid.y * cosine - grid.x * sine) * (draw.sign() * strength)
+    return grid.x + slide * cosine, grid.y + slide * sine

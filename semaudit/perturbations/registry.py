@@ -44,7 +44,10 @@ class Perturbation:
         ladder: rising strengths; a perturbation that carries them is a complete probe.
         tags: what selects that probe.
         max_strength: the largest strength that the formula is meant for.
-        channels: the number that the images must have for it to mean anything; None: any.
+        channels: the number that the images must have for it to mean anything; None: any. Three:
+            it needs colour, so it means nothing for grey pictures in three channels either.
+        smallest_side: the shorter side, in pixels, below which it means nothing.
+        differentiable: whether a gradient flows through it to the images.
     """
 
     name: str
@@ -55,6 +58,8 @@ class Perturbation:
     tags: tuple[str, ...] = ("standard",)
     max_strength: float = 1.0
     channels: int | None = None
+    smallest_side: int = 1
+    differentiable: bool = True
 
     def __call__(self, images: Tensor, strength: Strength, draw: Draw) -> Tensor:
         """Return new images (n, c, h, w) in [0, 1]; an image whose strength is 0 is unchanged.
@@ -71,6 +76,9 @@ class Perturbation:
             )
         if strength == 0:
             return images.clone()
+        if torch.finfo(images.dtype).bits < 32:
+            # A number is rounded less than such a tensor is: always a tensor, the same bits.
+            return self._checked(images, images.new_full((len(images), 1, 1, 1), strength), draw)
         # Rounded as a tensor of strengths would be, so that both give the same bits.
         return self._checked(images, torch.tensor(strength, dtype=torch.float32).item(), draw)
 
@@ -105,8 +113,13 @@ class Perturbation:
                 )
         return result.clamp(0.0, 1.0)
 
+    @property
+    def place(self) -> str:
+        """File and line of the function."""
+        return _origin(self.function)
+
     def _where(self) -> str:
-        return f"perturbation {self.name!r} ({_origin(self.function)})"
+        return f"perturbation {self.name!r} ({self.place})"
 
 
 _registry: dict[str, Perturbation] = {}
@@ -120,6 +133,8 @@ def perturbation(
     name: str | None = None,
     max_strength: float = 1.0,
     channels: int | None = None,
+    smallest_side: int = 1,
+    differentiable: bool = True,
 ) -> Callable[[Function], Perturbation]:
     """Register the decorated function, under its own name unless `name` is given.
 
@@ -137,6 +152,8 @@ def perturbation(
             tags=tuple(tags),
             max_strength=max_strength,
             channels=channels,
+            smallest_side=smallest_side,
+            differentiable=differentiable,
         )
         fault = None if made.ladder is None else ladder_fault(made.ladder, max_strength)
         if fault is not None:

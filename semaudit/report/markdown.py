@@ -24,8 +24,8 @@ def to_markdown(report: Report) -> str:
     compared = report.preprocessing
     resizes = text.resize_rows(compared) if compared else []
     for title, headers, rows in (
-        ("Probes, worst first", text.PROBE_HEADERS, text.probe_rows(report)),
-        ("Families", text.FAMILY_HEADERS, text.family_rows(report)),
+        ("Probes, worst first", text.probe_headers(report), text.probe_rows(report)),
+        ("Families", text.family_headers(report), text.family_rows(report)),
         ("Worst pictures", text.WORST_HEADERS, text.worst_rows(report, WORST)),
         ("Commonest flips", text.FLIP_HEADERS, text.flip_rows(report, WORST)),
         ("Other ways to resize", text.RESIZE_HEADERS, resizes),

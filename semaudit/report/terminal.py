@@ -28,8 +28,8 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     console.print()
     rows = text.probe_rows(report)
     if rows:
-        console.print(_table("Probes, worst first", text.PROBE_HEADERS, rows))
-        console.print(_table("Families", text.FAMILY_HEADERS, text.family_rows(report)))
+        console.print(_table("Probes, worst first", text.probe_headers(report), rows))
+        console.print(_table("Families", text.family_headers(report), text.family_rows(report)))
     print_verdicts(report.verdicts, console)
     if rows:
         worst = text.worst_rows(report, WORST)

@@ -28,7 +28,10 @@ HEAVY = ["torch", "timm", "pandas", "numpy", "scipy", "pyarrow", "torchvision"]
 
 
 def test_the_commands() -> None:
-    assert sorted(COMMANDS) == ["config", "gate", "models describe", "scan"]
+    probes = ("calibrate", "check", "list", "preview", "show")
+    expected = ["config", "fourier", "gate", "models describe"]
+    expected += [*(f"probes {each}" for each in probes), "scan"]
+    assert sorted(COMMANDS) == expected
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -69,7 +72,18 @@ def test_the_version(process: Run, cli: Run) -> None:
     assert script.stdout == as_module.stdout
 
 
-@pytest.mark.parametrize("words", ["--help", "scan --help", "gate --help", "config", "--version"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--help",
+        "scan --help",
+        "gate --help",
+        "probes --help",
+        "probes check -h",
+        "config",
+        "--version",
+    ],
+)
 def test_nothing_heavy_is_imported_to_answer_at_once(words: str, process: Run) -> None:
     code = (
         "import sys\n"

@@ -261,6 +261,7 @@ EVERY_FLAG = {
     "seed": ("--seed", "7", 7),
     "select": ("--select", "noise", ["noise"]),
     "ignore": ("--ignore", "speckle_noise", ["speckle_noise"]),
+    "taxonomy": ("--taxonomy", "head", "head"),
     "fail_on": ("--fail-on", MAYBE, [MAYBE]),
     "accept_inconclusive": ("--accept-inconclusive", None, True),
     "exit_zero": ("--exit-zero", None, True),
@@ -282,7 +283,7 @@ def test_every_flag_lands_in_the_manifest(
     expected = {name: value for name, (_, _, value) in EVERY_FLAG.items()}
     expected |= {"model": str(checkpoint), "data": str(pictures)}
     # --input-size and --img-size say the same; the others do not go with these pictures.
-    elsewhere = {"input_size", "plugin", "use_ema", "class_map"}
+    elsewhere = {"input_size", "battery", "plugin", "use_ema", "class_map"}
     elsewhere |= {"dataset", "split", "path_column", "label_column"}
     assert expected.keys() | elsewhere == Settings.model_fields.keys()
     settings = manifest(tmp_path / "audit")["settings"]

@@ -21,6 +21,8 @@ from semaudit.metrics import (
     View,
     declare,
 )
+from semaudit.metrics.steps import path_of, step_between
+from semaudit.taxonomy import Taxonomy
 
 BY_COLUMN = {metric.column: metric for metric in METRICS.values()}
 MAY_BE_NAN = {"feature_distance", "concentration", "secant_slope", "onset"}
@@ -38,18 +40,15 @@ def a_view(seed: int, size: tuple[int, int, int], classes: int, scale: float) ->
     logits = scale * torch.randn((5, classes), generator=generator, dtype=torch.float64)
     features = scale * torch.randn((5, 6), generator=generator, dtype=torch.float64)
     features[0] = 0
-    return View(images, logits, features)
+    star = Taxonomy.of("star", [-1] + [0] * classes, [1.0] * (classes + 1), range(-1, classes))
+    return View(images, logits, features, taxonomy=star)
 
 
 def a_path(views: list[View]) -> Path:
-    distances, shifts, steps = [], [], []
-    for before, after in itertools.pairwise(views):
-        distances.append(RUNG_FUNCTIONS["shift"](Rung(before, after)).sqrt())
-        steps.append(RUNG_FUNCTIONS["input_rms"](Rung(before, after)).double())
-        shifts.append(RUNG_FUNCTIONS["shift"](Rung(views[0], after)))
-    return Path(
-        torch.arange(1, len(views)).double() / len(views),
-        *(torch.stack(each, 1) for each in (shifts, distances, steps)),
+    return path_of(
+        [rung / len(views) for rung in range(1, len(views))],
+        [RUNG_FUNCTIONS["shift"](Rung(views[0], after)) for after in views[1:]],
+        [step_between(before, after) for before, after in itertools.pairwise(views)],
     )
 
 
@@ -135,6 +134,7 @@ def test_every_metric_is_gateable() -> None:
         select=["brightness", "gaussian_noise"],
         fail_on=list(limits.values()),
         input_size=size,
+        taxonomy="head",
         **ON_CPU,
     )
     assert len(audit.verdicts) == len(METRICS)

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from known_models import ON_CPU, Threshold, rng
 
-from semaudit.metrics import Path
-from semaudit.metrics.paths import STILL, concentration, jump, secant_slope, shift_area
+import semaudit
+from semaudit.metric import Activation
+from semaudit.metrics import Path, View
+from semaudit.metrics.paths import (
+    STILL,
+    concentration,
+    jump,
+    neighbour_flips,
+    neighbour_top5_distance,
+    secant_slope,
+    shift_area,
+)
+from semaudit.metrics.steps import path_of, step_between
+from semaudit.probes import load_probes, select_battery
 
 
 def path(
@@ -27,6 +42,8 @@ def path(
         shift=steps if shift is None else torch.tensor(shift, dtype=torch.float64),
         distance=steps,
         input_step=torch.ones_like(steps) if step is None else torch.tensor(step).double(),
+        flips=torch.zeros_like(steps),
+        top5=torch.zeros_like(steps),
     )
 
 
@@ -104,3 +121,110 @@ def test_shift_area_lies_between_nothing_and_the_largest_shift(
     np.testing.assert_allclose(area, expected, atol=1e-12)
     assert (area >= 0).all()
     assert (area <= shift.max(1) + 1e-12).all()
+
+
+# Sequences.
+
+
+def film(logits: np.ndarray, activation: Activation = "softmax") -> Path:
+    """The path of n pictures whose K + 1 frames have these outputs, (K + 1, n, classes)."""
+    blank = torch.full((logits.shape[1], 1, 4, 4), 0.5)
+    views = [View(blank, torch.from_numpy(frame), None, activation) for frame in logits]
+    return path_of(
+        range(1, len(views)),
+        [views[0].shift_to(each) for each in views[1:]],
+        [step_between(before, after) for before, after in itertools.pairwise(views)],
+    )
+
+
+def ranks(logits: np.ndarray) -> np.ndarray:
+    """(classes,) the rank of each class, from 1."""
+    order = np.argsort(-logits, kind="stable")
+    places = np.empty(len(logits), np.int64)
+    places[order] = np.arange(1, len(logits) + 1)
+    return places
+
+
+def imagenet_p(frames: np.ndarray) -> tuple[float, float]:
+    """Flip probability and unstandardised top-5 distance of one film, (K + 1, classes).
+
+    Hendrycks and Dietterich 2019, section 4.2, for the sequences that are no noise: each frame
+    against the one before. d(tau, tau') is the sum over i = 1..5 of the number of j between
+    min(i, sigma(i)) and max(i, sigma(i)), the lower end left out, for which 1 <= j - 1 <= 5, where
+    sigma(i) is the new rank of the class that ranked i.
+    """
+    flips, distances = [], []
+    for before, after in itertools.pairwise(frames):
+        flips.append(before.argmax() != after.argmax())
+        old, new = ranks(before), ranks(after)
+        distance = 0
+        for i in range(1, 6):
+            moved = new[np.flatnonzero(old == i)[0]]
+            between = range(min(i, moved) + 1, max(i, moved) + 1)
+            distance += sum(1 <= j - 1 <= 5 for j in between)
+        distances.append(distance)
+    return float(np.mean(flips)), float(np.mean(distances))
+
+
+@pytest.mark.parametrize("classes", [5, 6, 10, 100])
+def test_neighbours_are_compared_as_imagenet_p_does(classes: int) -> None:
+    generator = np.random.default_rng(classes)
+    walk = generator.normal(size=(17, 40, classes)).cumsum(0)
+    given = film(walk)
+    expected = np.array([imagenet_p(walk[:, n]) for n in range(40)])
+    np.testing.assert_allclose(neighbour_flips(given).numpy(), expected[:, 0], atol=1e-14)
+    np.testing.assert_allclose(neighbour_top5_distance(given).numpy(), expected[:, 1], atol=1e-14)
+    assert 0 < expected[:, 0].mean() < 1
+
+
+def test_neighbour_flips_by_hand() -> None:
+    a, b = [1.0, 0.0], [0.0, 1.0]
+    frames = np.array([[a, a, a], [a, b, b], [a, a, b], [a, b, b], [b, a, b]])
+    assert neighbour_flips(film(frames)).tolist() == [0.25, 1, 0.25]
+    # Of labels, the set counts.
+    labels = np.array([[[1.0, 1.0]], [[1.0, -1.0]], [[2.0, -1.0]]])
+    assert neighbour_flips(film(labels, activation="sigmoid")).tolist() == [0.5]
+    nothing = film(frames, activation="none")
+    assert neighbour_flips(nothing).isnan().all()
+    assert neighbour_top5_distance(nothing).isnan().all()
+
+
+def test_the_films_are_sixteen_even_steps() -> None:
+    films = select_battery(load_probes(), ["sequence"], ["identity"])
+    assert [each.name for each in films] == ["pan", "zoom_in", "turn", "brighten"]
+    for each in films:
+        steps = np.diff([0, *each.ladder])
+        assert len(steps) == 16
+        np.testing.assert_allclose(steps, steps[0])
+        assert each.family == "sequence"
+        assert "standard" not in each.tags
+        assert each.claim.endswith(".")
+
+
+def test_a_film_flips_where_the_model_does() -> None:
+    """Light that fades or grows past the threshold flips once, and no more."""
+    images = 0.5 + 0.01 * torch.rand((8, 1, 4, 4), generator=rng(1))
+    audit = semaudit.scan(
+        Threshold(0.455),
+        images,
+        select=["brighten"],
+        input_size=(1, 4, 4),
+        fail_on=["neighbour_flips[brighten]<=0.5"],
+        **ON_CPU,
+    )
+    paths = audit.paths().query("probe == 'brighten'")
+    samples = audit.samples().query("probe == 'brighten'")
+    faded = (samples.groupby("image")["flip"].max() > 0).reindex(paths["image"]).to_numpy()
+    assert 0 < faded.sum() < 8
+    np.testing.assert_allclose(paths["neighbour_flips"], faded / 16)
+    # Of two classes, the first and the second change places: 1 + 1.
+    np.testing.assert_allclose(paths["neighbour_top5_distance"], 2 * faded / 16)
+    assert audit.verdicts[0].value == pytest.approx(faded.mean() / 16)
+
+
+def test_the_first_neighbour_is_the_clean_picture() -> None:
+    logits = np.eye(6)[[0, 1, 1]][:, None] * 5
+    given = film(logits)
+    assert neighbour_flips(given).item() == 0.5
+    single = film(logits[:2])
+    assert neighbour_flips(single).item() == 1

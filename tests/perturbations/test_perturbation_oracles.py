@@ -16,7 +16,7 @@ from semaudit.perturbations import Draw, get
 Scenes = Callable[..., Tensor]
 SHAPE = (4, 3, 97, 131)
 IDS = ["a", "b", "c", "d"]
-SIDE, CENTRE_Y, CENTRE_X = 97, 48.0, 65.0
+SIDE = 97
 
 
 def draw_of(name: str) -> Draw:
@@ -31,31 +31,6 @@ def signs(name: str) -> np.ndarray:
 
 def close(result: Tensor, expected: np.ndarray, tolerance: float = 2e-6) -> None:
     np.testing.assert_allclose(result.numpy(), expected.clip(0, 1), atol=tolerance)
-
-
-def read(image: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Bilinear, mirrored at the pixel edges: image (c, h, w) at pixel coordinates."""
-    places = np.stack((y, x))
-    planes = [ndimage.map_coordinates(plane, places, order=1, mode="reflect") for plane in image]
-    return np.stack(planes)
-
-
-def warped(images: Tensor, maps: list[Callable[[np.ndarray, np.ndarray], tuple]]) -> np.ndarray:
-    """Read each image where its map of centred (y, x) says."""
-    y, x = np.mgrid[:97, :131].astype(float)
-    results = []
-    for image, place in zip(images.double().numpy(), maps, strict=True):
-        there_y, there_x = place(y - CENTRE_Y, x - CENTRE_X)
-        results.append(read(image, there_y + CENTRE_Y, there_x + CENTRE_X))
-    return np.stack(results)
-
-
-def test_noise_is_the_field_scaled(scenes: Scenes) -> None:
-    images = scenes(*SHAPE)
-    field = draw_of("n").normal(*SHAPE[1:]).double().numpy()
-    pixels = images.double().numpy()
-    close(get("gaussian_noise")(images, 0.03, draw_of("n")), pixels + 0.03 * field)
-    close(get("speckle_noise")(images, 0.03, draw_of("n")), pixels * (1 + 0.03 * field))
 
 
 def test_gaussian_blur_against_scipy(scenes: Scenes) -> None:
@@ -143,7 +118,9 @@ def test_hue_turns_the_iq_plane(scenes: Scenes) -> None:
         chroma = (i + 1j * q) * np.exp(2j * np.pi * 0.05 * sign)
         back = np.tensordot(np.linalg.inv(to_yiq), np.stack((luma, chroma.real, chroma.imag)), 1)
         close(after, back)
-    close(get("hue")(images, 1.0, draw_of("light")), images.double().numpy())
+    pixels = images.double().numpy()
+    grey = np.tensordot([0.299, 0.587, 0.114], pixels, (0, 1))[:, None]
+    close(get("hue")(images, 0.5, draw_of("light")), 2 * grey - pixels)
 
 
 @pytest.mark.parametrize("name", ["saturation", "hue"])
@@ -152,53 +129,6 @@ def test_colour_leaves_grey_pictures_alone(name: str, scenes: Scenes) -> None:
     assert torch.equal(get(name)(images, 0.3, draw_of(name)), images)
     grey = images.expand(-1, 3, -1, -1)
     torch.testing.assert_close(get(name)(grey, 0.3, draw_of(name)), grey)
-
-
-def test_translation(scenes: Scenes) -> None:
-    images, draw = scenes(*SHAPE), draw_of("move")
-    cosine, sine = (part.flatten().double().numpy() * 0.03 * SIDE for part in draw.direction())
-    maps = [
-        lambda y, x, dy=dy, dx=dx: (y - dy, x - dx) for dy, dx in zip(sine, cosine, strict=True)
-    ]
-    close(get("translation")(images, 0.03, draw), warped(images, maps), 2e-5)
-
-
-def test_rotation(scenes: Scenes) -> None:
-    images = scenes(*SHAPE)
-    maps = [
-        lambda y, x, a=2 * np.pi * 0.03 * sign: (
-            x * np.sin(a) + y * np.cos(a),
-            x * np.cos(a) - y * np.sin(a),
-        )
-        for sign in signs("light")
-    ]
-    close(get("rotation")(images, 0.03, draw_of("light")), warped(images, maps), 5e-5)
-
-
-def test_zoom(scenes: Scenes) -> None:
-    images = scenes(*SHAPE)
-    maps = [lambda y, x, s=1 + 0.1 * sign: (y / s, x / s) for sign in signs("light")]
-    close(get("zoom")(images, 0.1, draw_of("light")), warped(images, maps), 5e-5)
-
-
-def test_downscale(scenes: Scenes) -> None:
-    images = scenes(*SHAPE)
-    small = warped(images, [lambda y, x: (y / 0.7, x / 0.7)] * 4)
-    expected = warped(torch.from_numpy(small), [lambda y, x: (y * 0.7, x * 0.7)] * 4)
-    close(get("downscale")(images, 0.3, draw_of("p")), expected, 1e-4)
-
-
-def test_downscale_to_half_is_the_mean_of_four() -> None:
-    board = (torch.arange(64)[:, None] + torch.arange(64)).remainder(2).float().expand(1, 1, 64, 64)
-    half = get("downscale")(board, 0.5, Draw.of(0, "p", ["a"]))
-    torch.testing.assert_close(half, torch.full_like(half, 0.5))
-
-
-def test_quantisation_is_exact(scenes: Scenes) -> None:
-    images = scenes(*SHAPE)
-    result = get("quantisation")(images, 0.125, draw_of("p"))
-    close(result, np.round(images.double().numpy() * 8) / 8, 0)
-    assert len(result.unique()) <= 9
 
 
 def test_occlusion_covers_its_area_inside_the_picture(scenes: Scenes) -> None:

@@ -29,6 +29,7 @@ class Measured(Part):
     upper: float | None
     comparable: bool
     needs_classes: bool
+    shown: bool = False
     description: str
 
     @classmethod
@@ -43,6 +44,7 @@ class Measured(Part):
             upper=upper,
             comparable=metric.comparable,
             needs_classes=metric.needs_classes,
+            shown=metric.shown,
             description=metric.description,
         )
 
@@ -59,6 +61,7 @@ class Measured(Part):
             self.comparable,
             self.description,
             self.needs_classes,
+            self.shown,
         )
 
 

@@ -9,14 +9,14 @@ from semaudit.report.text.numbers import (
     sparkline,
 )
 from semaudit.report.text.rows import (
-    FAMILY_HEADERS,
     FLIP_HEADERS,
-    PROBE_HEADERS,
     RESIZE_HEADERS,
     VERDICT_HEADERS,
     WORST_HEADERS,
+    family_headers,
     family_rows,
     flip_rows,
+    probe_headers,
     probe_rows,
     resize_rows,
     verdict_rows,
@@ -25,14 +25,13 @@ from semaudit.report.text.rows import (
 from semaudit.report.text.sentences import GATE_NOTE, SHOWN, footer, headline, notes, subject
 
 __all__ = [
-    "FAMILY_HEADERS",
     "FLIP_HEADERS",
     "GATE_NOTE",
-    "PROBE_HEADERS",
     "RESIZE_HEADERS",
     "SHOWN",
     "VERDICT_HEADERS",
     "WORST_HEADERS",
+    "family_headers",
     "family_rows",
     "flip_rows",
     "footer",
@@ -43,6 +42,7 @@ __all__ = [
     "percent",
     "percent_interval",
     "printable",
+    "probe_headers",
     "probe_rows",
     "resize_rows",
     "sparkline",

@@ -18,8 +18,13 @@ from semaudit.report.document import (
 from semaudit.report.text.numbers import interval, number, percent, percent_interval, sparkline
 
 
-def probe_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
-    """(probe, family, flips, shift, curve, jump), worst first; the noise floor is left out."""
+def probe_headers(report: Report) -> tuple[str, ...]:
+    """What `probe_rows` are."""
+    return ("probe", "family", "flips", "shift", "curve", "jump", *_more(report))
+
+
+def probe_rows(report: Report) -> list[tuple[str, ...]]:
+    """The probes, worst first; the noise floor is left out."""
     curves = [curve for curve in report.curves if curve.family != NOISE_FLOOR_FAMILY]
     top = max((point.value for curve in curves for point in curve.shift), default=0.0)
     rows = []
@@ -38,6 +43,7 @@ def probe_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
             # In sqrt(JSD), the metric: gentle probes would be flat lines beside harsh ones.
             sparkline([math.sqrt(point.value) for point in curve.shift], math.sqrt(top)),
             number(jump.value),
+            *_more_cells(report, "probe", curve.probe),
         )
         rows.append((shift.value, cells))
     return [cells for _, cells in sorted(rows, key=lambda row: -row[0])]
@@ -48,11 +54,29 @@ def _flips(flips: Interval | None) -> str:
     return "-" if flips is None else f"{percent(flips.value)} {percent_interval(flips)}"
 
 
-PROBE_HEADERS = ("probe", "family", "flips", "shift", "curve", "jump")
+def _more(report: Report) -> tuple[str, ...]:
+    """The columns that only some reports have: the transport, and the metrics of plugins."""
+    return tuple(
+        each.name
+        for each in report.metrics
+        if (each.shown or each.name == "transport")
+        and each.level != "image"
+        and report.estimate(each.name) is not None
+    )
 
 
-def family_rows(report: Report) -> list[tuple[str, str, str, str]]:
-    """(family, flips, shift, jump) worst first, then the whole."""
+def _more_cells(report: Report, scope: Scope, name: str) -> tuple[str, ...]:
+    found = [report.estimate(metric, scope, name) for metric in _more(report)]
+    return tuple("-" if e is None else f"{number(e.value)} {interval(e)}" for e in found)
+
+
+def family_headers(report: Report) -> tuple[str, ...]:
+    """What `family_rows` are."""
+    return ("family", "flips", "shift", "jump", *_more(report))
+
+
+def family_rows(report: Report) -> list[tuple[str, ...]]:
+    """The families, worst first, then the whole."""
     families = {
         probe.family: None for probe in report.battery if probe.family != NOISE_FLOOR_FAMILY
     }
@@ -68,12 +92,10 @@ def family_rows(report: Report) -> list[tuple[str, str, str, str]]:
             _flips(flips),
             f"{number(shift.value)} {interval(shift)}",
             f"{number(jump.value)} {interval(jump)}",
+            *_more_cells(report, scope, name),
         )
         rows.append((scope == "all", -shift.value, cells))
     return [cells for _, _, cells in sorted(rows)]
-
-
-FAMILY_HEADERS = ("family", "flips", "shift", "jump")
 
 
 def worst_rows(report: Report, count: int) -> list[tuple[str, str, str, str, str]]:

@@ -32,6 +32,10 @@ def headline(report: Report) -> list[tuple[str, str]]:
     if report.noise_floor is not None:
         unit = "" if report.model.activation == "none" else "bits "
         facts.append(("noise floor", f"{number(report.noise_floor.value)} {unit}of shift"))
+    for metric in report.metrics:
+        said = report.estimate(metric.name) if metric.shown and metric.level == "image" else None
+        if said is not None:
+            facts.append((metric.name, f"{number(said.value)} {interval(said)}"))
     facts.append(("input", report.model.preprocessing))
     return facts
 

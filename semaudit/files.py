@@ -1,0 +1,42 @@
+"""A file appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from semaudit.errors import UsageError
+
+
+def check_file(out: Path) -> None:
+    """Make sure, before any work, that a file can be written.
+
+    Raises:
+        UsageError: it is a folder, its folder is not there, or may not be written to.
+    """
+    if out.is_dir():
+        raise UsageError(f"-o {out} is a folder; name a file")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"-o {out}: there is no folder {out.parent}")
+    if not os.access(out.absolute().parent, os.W_OK | os.X_OK):
+        raise UsageError(f"-o {out} cannot be written: no permission in {out.parent}")
+
+
+@contextmanager
+def appearing_file(out: Path) -> Iterator[Path]:
+    """Yield a new file beside ``out`` that takes its name at the end, and goes on an error."""
+    target = out.resolve()  # where ``out`` is a link, what it leads to is replaced
+    handle, name = tempfile.mkstemp(
+        prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
+    )
+    os.close(handle)
+    work = Path(name)
+    work.chmod(0o644)
+    try:
+        yield work
+        work.replace(target)
+    finally:
+        work.unlink(missing_ok=True)

@@ -1,0 +1,112 @@
+"""Contact sheets: one picture under every probe and rung, a page a family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from semaudit.errors import ImageError
+from semaudit.images.decoding import WHITE, DecodeError, decode
+from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.metrics.ssim import mean_ssim, reference
+from semaudit.perturbations import Draw, get
+from semaudit.probes import Probe
+
+GAP, LINE = 8, 16
+_INK, _FAINT, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture on a sheet, (c, h, w) in [0, 1], and the words under it."""
+
+    image: Tensor
+    words: str
+
+
+def open_picture(path: Path, size: int, channels: int = 3) -> Tensor:
+    """Read a picture, crop its middle square and scale it: (1, channels, size, size) in [0, 1].
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    try:
+        picture = decode(path.read_bytes(), channels, WHITE)
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such picture") from error
+    except (OSError, DecodeError) as error:
+        raise ImageError(f"{path} cannot be read: {error}") from error
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    square = picture.resize(
+        (size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side)
+    )
+    content = torch.frombuffer(bytearray(square.tobytes()), dtype=torch.uint8)
+    return content.view(size, size, channels).permute(2, 0, 1)[None].float().div(255)
+
+
+def sheets(
+    battery: Sequence[Probe], image: Tensor, image_id: str, seed: int = 0
+) -> Iterator[tuple[str, Image.Image]]:
+    """Yield each family's name and its sheet: a row a probe, a column a rung.
+
+    Args:
+        battery: the probes, those of one family together; the noise floor is left out.
+        image: (1, c, h, w) in [0, 1].
+        image_id: the name under which the draws are made, so that they are a scan's.
+        seed: of the draws.
+    """
+    shown = sorted(
+        (probe for probe in battery if probe.family != NOISE_FLOOR_FAMILY),
+        key=lambda probe: probe.family,
+    )
+    for family, probes in groupby(shown, key=lambda probe: probe.family):
+        rows = [(probe, _row(probe, image, image_id, seed)) for probe in probes]
+        yield family, _sheet(family, rows)
+
+
+def _row(probe: Probe, image: Tensor, image_id: str, seed: int) -> list[Cell]:
+    draw = Draw.of(seed, probe.name, [image_id], image.device)
+    clean, perturb = reference(image), get(probe.perturbation)
+    cells = [Cell(image[0], "clean")]
+    with torch.inference_mode():
+        for strength in probe.ladder:
+            changed = perturb(image, strength, draw)
+            alike = mean_ssim(clean, changed).item()
+            cells.append(Cell(changed[0], f"{strength:g}   SSIM {alike:.3f}"))
+    return cells
+
+
+def _sheet(family: str, rows: Sequence[tuple[Probe, Sequence[Cell]]]) -> Image.Image:
+    height, width = rows[0][1][0].image.shape[-2:]
+    columns = max(len(cells) for _, cells in rows)
+    step_x, step_y = max(width, 9 * LINE) + GAP, height + 2 * LINE + 2 * GAP
+    sheet = Image.new("RGB", (columns * step_x + GAP, len(rows) * step_y + 2 * LINE + GAP), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    title, label, small = (ImageFont.load_default(size) for size in (18, 14, 12))
+    pen.text((GAP, GAP), family, fill=_INK, font=title)
+    for number, (probe, cells) in enumerate(rows):
+        top = 2 * LINE + GAP + number * step_y
+        pen.text((GAP, top), probe.name, fill=_INK, font=label)
+        for column, cell in enumerate(cells):
+            place = (GAP + column * step_x, top + LINE + 2)
+            sheet.paste(_picture(cell.image), place)
+            words = (place[0], place[1] + height + 1)
+            pen.text(words, cell.words, fill=_FAINT, font=small)
+    return sheet
+
+
+def _picture(image: Tensor) -> Image.Image:
+    values = image.mul(255).round().to(torch.uint8).expand(3, -1, -1)
+    return Image.fromarray(values.permute(1, 2, 0).contiguous().cpu().numpy())
+
+
+def page_path(out: Path, family: str, alone: bool) -> Path:
+    """Where a family's page goes: ``sheet.png``, or ``sheet-blur.png`` where there are several."""
+    return out if alone else out.with_name(f"{out.stem}-{family}{out.suffix}")
