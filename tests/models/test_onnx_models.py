@@ -337,6 +337,30 @@ def test_an_absurd_size_that_follows_is_refused(tmp_path):
         open_onnx(graph_of(tmp_path / "m.onnx", nodes, tensors=(million,)))
 
 
+@pytest.mark.parametrize("endless", [False, True])
+def test_functions_that_call_without_end_are_refused(tmp_path, endless):
+    """Each function calls the one before twice: written out, a billion operators."""
+    sets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+
+    def function(name, called):
+        nodes = [
+            helper.make_node(called, ["x"], ["h"], domain="own" if called != "Relu" else ""),
+            helper.make_node(called, ["h"], ["y"], domain="own" if called != "Relu" else ""),
+        ]
+        return helper.make_function("own", name, ["x"], ["y"], nodes, sets)
+
+    functions = [function("f0", "f0" if endless else "Relu")]
+    functions += [function(f"f{n}", f"f{n - 1}") for n in range(1, 40)]
+    nodes = [helper.make_node("f39", ["x"], ["h"], domain="own"), mean(given="h")]
+    path = graph_of(tmp_path / "m.onnx", nodes)
+    model = onnx.load(path)
+    model.functions.extend(functions)
+    model.opset_import.append(helper.make_opsetid("own", 1))
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match="has no end" if endless else "over 1,000,000 operators"):
+        open_onnx(path)
+
+
 # What is no model.
 
 

@@ -146,7 +146,8 @@ def _resized(options: list[Option], looks: set[int]) -> list[Option]:
         looks: of those at their own size.
     """
     found = dict[int, Option]()
-    for fit, sizes in options:
+    enlarged_first = sorted(options, key=lambda option: not _is_enlarged(option))
+    for fit, sizes in enlarged_first:
         other = fit.entry.look >= 0 and fit.entry.look not in looks
         if sizes.tier == 1 and sizes.certain and other and fit.entry.published:
             found.setdefault(fit.entry.look, (fit, sizes))
@@ -162,12 +163,17 @@ def _with_resized(
     """
     mentioned = list[str]()
     for fit, sizes in others:
-        larger = sizes.image is not None and sizes.image > fit.entry.size
-        if larger and len(found) < MOST_RESIZED and door.holds(fit, sizes):
+        room = len(found) < MOST_RESIZED
+        if room and _is_enlarged((fit, sizes)) and door.holds(fit, sizes):
             found.append(_recognised(fit, sizes, how))
         else:
             mentioned.append(fit.entry.arch)
     return [replace(each, resized=tuple(mentioned)) for each in found]
+
+
+def _is_enlarged(option: Option) -> bool:
+    fit, sizes = option
+    return sizes.image is not None and sizes.image > fit.entry.size
 
 
 class _Door:

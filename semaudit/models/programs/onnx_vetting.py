@@ -20,6 +20,8 @@ from semaudit.models.programs.extras import onnx_package
 LARGEST_PROTOBUF = (1 << 31) - 1
 LARGEST_TENSOR = 1 << 30
 """Numbers in one tensor between operators, for one picture; a ResNet's largest has a million."""
+MOST_OPERATORS = 1_000_000
+DEEPEST_CALL = 100
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 EXTERNAL = 1
 # Some exporters leave out the shape of an output, which the checker minds and no runtime does.
@@ -70,8 +72,47 @@ def vet_onnx(model: Any, path: Path) -> None:
                     f"{path}: the operator {node.domain}::{node.op_type} comes with a library "
                     "that semaudit does not load; export the model with ONNX's own operators"
                 )
+    _vet_calls(model, path)
     _check(onnx, path)
     _vet_sizes(model, path)
+
+
+def _vet_calls(model: Any, path: Path) -> None:
+    """Count the operators with every function written out, for shape inference does that.
+
+    Thirty functions that each call the one before twice are a billion operators.
+
+    Raises:
+        ModelError: they are too many, or a function calls itself.
+    """
+    bodies = {(each.domain, each.name): each for each in model.functions}
+    counted: dict[tuple[str, str], int] = {}
+    at_work: set[tuple[str, str]] = set()
+
+    def count(body: Any) -> int:
+        total = 0
+        for graph in _nested(body):
+            for node in graph.node:
+                total += 1 + called((node.domain, node.op_type))
+                if total > MOST_OPERATORS:
+                    raise ModelError(
+                        f"{path} has over {MOST_OPERATORS:,} operators once its functions are "
+                        "written out; export the model without functions"
+                    )
+        return total
+
+    def called(name: tuple[str, str]) -> int:
+        if name not in bodies:
+            return 0
+        if name in at_work or len(at_work) >= DEEPEST_CALL:
+            raise ModelError(f"{path} is no valid ONNX model: its function {name[1]!r} has no end")
+        if name not in counted:
+            at_work.add(name)
+            counted[name] = count(bodies[name])
+            at_work.remove(name)
+        return counted[name]
+
+    count(model.graph)
 
 
 def _check(onnx: Any, path: Path) -> None:
@@ -85,7 +126,13 @@ def _check(onnx: Any, path: Path) -> None:
 
 def graphs(model: Any) -> Iterator[Any]:
     """Yield a model's graph, its functions, and every graph inside an operator."""
-    waiting = [model.graph, *model.functions]
+    for body in (model.graph, *model.functions):
+        yield from _nested(body)
+
+
+def _nested(body: Any) -> Iterator[Any]:
+    """Yield a graph or function, and every graph inside its operators."""
+    waiting = [body]
     while waiting:
         graph = waiting.pop()
         yield graph
