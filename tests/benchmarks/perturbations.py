@@ -74,7 +74,7 @@ def main() -> None:
         costs.append(ours)
         cells = ["", ""]
         if (corrupt := known.get(probe.name)) is not None:
-            seconds = best(lambda: [corrupt(pixels, 1) for pixels in clean])  # noqa: B023
+            seconds = best(lambda: [corrupt(pixels, 1) for pixels in clean])
             theirs = 1000 * seconds / len(clean)
             ratios.append(theirs / ours)
             cells = [f"{theirs:.2f}", f"{theirs / ours:.1f}"]
