@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from semaudit.errors import ProbeError
 from semaudit.layout import NOISE_FLOOR_FAMILY
 from semaudit.perturbations import get
 from semaudit.probes import Probe
+
+GREY_SPREAD = 2 / 255
+"""How far the channels of a grey pixel may differ, as lossy compression makes them."""
 
 
 def applicable(
@@ -46,6 +51,11 @@ def _unsuited(probe: Probe, channels: int, side: int | None, grey: bool) -> str:
     if side is not None and side < perturb.smallest_side:
         return f"they mean nothing below {perturb.smallest_side} pixels a side ({side} here)"
     return ""
+
+
+def all_grey(images: Tensor) -> bool:
+    """Whether images (n, 3, h, w) in [0, 1] show no colour: nowhere more than `GREY_SPREAD`."""
+    return bool((images.amax(1) - images.amin(1)).max() <= GREY_SPREAD)
 
 
 def needs_colour(battery: Sequence[Probe]) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from semaudit import checks
+from semaudit.applicability import all_grey
 from semaudit.errors import UsageError
 from semaudit.images import NO_LABEL, FolderSource, ImageDataset, ImageSource, as_float
 from semaudit.images.decoding import DecodeError
@@ -25,9 +26,6 @@ STATISTICS = ("--mean", "--std")
 
 GREY_LOOKED = 32
 """How many pictures are looked at for colour."""
-
-GREY_SPREAD = 2 / 255
-"""How far the channels of a grey pixel may differ."""
 
 
 def preprocessing_warnings(classifier: Classifier, data: Data, settings: Settings) -> list[str]:
@@ -74,8 +72,7 @@ def _suspicions(
 def look_grey(classifier: Classifier, data: Data, settings: Settings) -> bool:
     """Whether the first pictures, or those sampled, all show no colour in three channels.
 
-    At most `GREY_LOOKED` are looked at; a picture is grey where its channels nowhere differ by more
-    than `GREY_SPREAD`, which lossy compression may make. Where none can be read none is grey.
+    At most `GREY_LOOKED` are looked at. Where none can be read none is grey.
     """
     if classifier.preprocessing.input_size[0] != 3:
         return False
@@ -84,8 +81,7 @@ def look_grey(classifier: Classifier, data: Data, settings: Settings) -> bool:
     for batch in open_data(data, few, classifier).batches(SMALL):
         if not len(batch):
             continue
-        images = as_float(batch.images, "cpu")
-        if bool((images.amax(1) - images.amin(1)).max() > GREY_SPREAD):
+        if not all_grey(as_float(batch.images, "cpu")):
             return False
         looked += len(batch)
         if looked >= GREY_LOOKED:

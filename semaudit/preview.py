@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from semaudit.errors import ImageError
+from semaudit.errors import ImageError, UsageError
 from semaudit.images.decoding import WHITE, DecodeError, decode
 from semaudit.layout import NOISE_FLOOR_FAMILY
 from semaudit.metrics.ssim import mean_ssim, reference
@@ -30,17 +31,17 @@ class Cell:
     words: str
 
 
-def open_picture(path: Path, size: int, channels: int = 3) -> Tensor:
-    """Read a picture, crop its middle square and scale it: (1, channels, size, size) in [0, 1].
+def open_picture(path: Path, size: int) -> Tensor:
+    """Read a picture, crop its middle square and scale it: (1, 3, size, size) in [0, 1].
 
     Raises:
         ImageError: it cannot be read.
     """
     try:
-        picture = decode(path.read_bytes(), channels, WHITE)
+        picture = decode(path.read_bytes(), 3, WHITE)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such picture") from error
-    except (OSError, DecodeError) as error:
+    except (OSError, DecodeError, MemoryError) as error:
         raise ImageError(f"{path} cannot be read: {error}") from error
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
@@ -48,7 +49,7 @@ def open_picture(path: Path, size: int, channels: int = 3) -> Tensor:
         (size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side)
     )
     content = torch.frombuffer(bytearray(square.tobytes()), dtype=torch.uint8)
-    return content.view(size, size, channels).permute(2, 0, 1)[None].float().div(255)
+    return content.view(size, size, 3).permute(2, 0, 1)[None].float().div(255)
 
 
 def sheets(
@@ -107,6 +108,19 @@ def _picture(image: Tensor) -> Image.Image:
     return Image.fromarray(values.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
-def page_path(out: Path, family: str, alone: bool) -> Path:
-    """Where a family's page goes: ``sheet.png``, or ``sheet-blur.png`` where there are several."""
-    return out if alone else out.with_name(f"{out.stem}-{family}{out.suffix}")
+def pages(out: Path, families: Collection[str]) -> dict[str, Path]:
+    """Where each family's page goes: ``sheet.png``, or ``sheet-blur.png`` where there are several.
+
+    Raises:
+        UsageError: two families of plugins would have the same page.
+    """
+    if len(families) == 1:
+        return dict.fromkeys(families, out)
+    # The family of a plugin may hold what the name of a file cannot.
+    words = {family: re.sub(r"[^\w.-]", "_", family) for family in families}
+    found = {
+        family: out.with_name(f"{out.stem}-{word}{out.suffix}") for family, word in words.items()
+    }
+    if len(set(found.values())) < len(found):
+        raise UsageError(f"the names of some families differ too little: {', '.join(families)}")
+    return found

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -45,6 +48,18 @@ def layout_of(audit: Any) -> Layout:
             Track(probe.name, probe.family, tuple(probe.ladder)) for probe in audit.report.battery
         )
     )
+
+
+def scan_along(
+    ladders: Mapping[str, Sequence[float]], module: nn.Module, images: Any, **settings: Any
+) -> semaudit.Audit:
+    """Scan with these probes along these strengths, whatever ladders are shipped."""
+    # JSON is YAML.
+    text = json.dumps({"select": list(ladders), "ladders": ladders})
+    with TemporaryDirectory() as folder:
+        battery = Path(folder) / "battery.yaml"
+        battery.write_text(text, encoding="utf-8")
+        return semaudit.scan(module, images, battery=battery, **{**ON_CPU, **settings})
 
 
 def draw_of(audit: Any, probe: str) -> Draw:

@@ -33,12 +33,16 @@ def test_rungs_of_a_probe(samples: Samples) -> None:
     np.testing.assert_allclose(column(samples, "flip_rate", part), expected["flip"].mean())
 
 
-@pytest.mark.parametrize("rung", [2, 0.1])
-def test_one_rung_of_a_probe(samples: Samples, rung: float) -> None:
-    frame = busy_audit().samples()
-    part = Part(samples.layout.matching("contrast"), rung)
+def ladder(probe: str) -> list[float]:
+    return next(each.ladder for each in busy_audit().report.battery if each.name == probe)
+
+
+@pytest.mark.parametrize("by", ["number", "strength"])
+def test_one_rung_of_a_probe(samples: Samples, by: str) -> None:
+    frame, strength = busy_audit().samples(), ladder("contrast")[1]
+    part = Part(samples.layout.matching("contrast"), 2 if by == "number" else strength)
     chosen = (frame["probe"] == "contrast") & (frame["rung"] == 2)
-    assert np.allclose(frame.loc[chosen, "strength"], 0.1)
+    assert np.allclose(frame.loc[chosen, "strength"], strength)
     np.testing.assert_allclose(column(samples, "shift", part), frame.loc[chosen, "shift"])
 
 
@@ -69,8 +73,9 @@ def test_a_path_that_never_flips_counts_as_the_end_of_its_ladder(samples: Sample
     assert np.isnan(onset).any()
     assert not np.isnan(onset).all()
     got = column(samples, "onset", part)
-    np.testing.assert_allclose(got, np.where(np.isnan(onset), 0.15, onset), rtol=1e-7)
-    assert bounds(METRICS["onset"], samples.layout, part) == (0, 0.15)
+    end = ladder("brightness")[-1]
+    np.testing.assert_allclose(got, np.where(np.isnan(onset), end, onset), rtol=1e-7)
+    assert bounds(METRICS["onset"], samples.layout, part) == (0, end)
 
 
 def test_bounds_are_the_metrics_own_where_it_is_comparable(samples: Samples) -> None:

@@ -167,7 +167,13 @@ def test_half_of_the_grid_stands_for_all() -> None:
         for (row, i), (column, j) in product(enumerate(waves.axis), repeat=2):
             upper = (i, j) if (i, j) in half else (-i, -j)
             assert half[int(spread[row, column])] == upper
-    assert Waves(15).rms(224, 224) == pytest.approx(4 / 224)
+    assert Waves(15, norm=4.0).rms(224, 224) == pytest.approx(4 / 224)
+
+
+def test_without_a_norm_the_waves_are_as_strong_at_any_size() -> None:
+    """As strong as those of norm 15.7 at 224 x 224, which are Yin et al.'s."""
+    assert Waves().rms(224, 224) == pytest.approx(15.7 / 224)
+    assert Waves().rms(28, 64) == Waves().rms(224, 224)
 
 
 @pytest.mark.parametrize(

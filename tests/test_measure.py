@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -61,7 +63,10 @@ def test_steps_add_up_to_the_cells(battery) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_an_output_that_is_not_finite_names_picture_probe_and_strength(value: float) -> None:
-    battery = select_battery(load_probes(), ("brightness",))
+    battery = [
+        replace(probe, ladder=(0.02, 0.05, 0.1))
+        for probe in select_battery(load_probes(), ("brightness",), ("identity",))
+    ]
     images = torch.full((7, *SIZE), 0.5)
     images[:4] = 0.3
     sign = Draw.of(0, "brightness", IDS).sign().flatten()

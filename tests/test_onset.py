@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from known_models import ON_CPU, Threshold, draw_of, pictures
+from known_models import Threshold, draw_of, pictures, scan_along
 from torch import Tensor, nn
 
-import semaudit
 from semaudit.onset import Flip, first_flips
 
 SIZE = (1, 6, 6)
+LADDERS = {
+    "brightness": (0.025, 0.05, 0.1, 0.15),
+    "contrast": (0.05, 0.1, 0.2, 0.3),
+    "gamma": (0.1, 0.2, 0.3, 0.4),
+}
+BRIGHTNESS = {"brightness": LADDERS["brightness"]}
 
 
 def test_the_first_flip_is_bracketed_by_the_rung_before_it() -> None:
@@ -29,21 +34,14 @@ def test_the_first_flip_is_bracketed_by_the_rung_before_it() -> None:
 def test_onsets_of_several_probes_are_where_the_threshold_is_met(batch_size: int) -> None:
     """Mean brightness crosses 0.52 at (0.52 - mean) under brightness, never under contrast."""
     images = pictures(17, SIZE, seed=1, low=0.42, high=0.58)
-    audit = semaudit.scan(
-        Threshold(0.52),
-        images,
-        select=["brightness", "contrast", "gamma"],
-        batch_size=batch_size,
-        input_size=SIZE,
-        **ON_CPU,
-    )
+    audit = scan_along(LADDERS, Threshold(0.52), images, batch_size=batch_size, input_size=SIZE)
     paths = audit.paths().astype({"probe": str}).set_index("probe")["onset"]
     mean = images.double().mean((1, 2, 3)).numpy()
     sign = draw_of(audit, "brightness").sign().flatten().numpy()
     needed = np.where((mean < 0.52) == (sign > 0), np.abs(0.52 - mean), np.inf)
-    ladder = np.array([0, 0.025, 0.05, 0.1, 0.15])
+    ladder = np.array([0, *LADDERS["brightness"]])
     got = paths["brightness"].to_numpy()
-    assert np.array_equal(np.isnan(got), needed > 0.15)
+    assert np.array_equal(np.isnan(got), needed > ladder[-1])
     flips = ~np.isnan(got)
     assert 0 < flips.sum() < len(flips)
     after = np.searchsorted(ladder, needed[flips])
@@ -76,7 +74,7 @@ class Band(nn.Module):
 
 def test_a_path_that_flips_back_has_the_onset_of_its_first_bracket() -> None:
     images = torch.full((3, *SIZE), 0.5)
-    audit = semaudit.scan(Band(), images, select=["brightness"], input_size=SIZE, **ON_CPU)
+    audit = scan_along(BRIGHTNESS, Band(), images, input_size=SIZE)
     frame = audit.samples().query("probe == 'brightness'")
     assert frame["flip"].tolist() == [0, 1, 0, 0] * 3
     onset = audit.paths().query("probe == 'brightness'")["onset"]
@@ -85,5 +83,5 @@ def test_a_path_that_flips_back_has_the_onset_of_its_first_bracket() -> None:
 
 def test_the_noise_floor_has_no_onset() -> None:
     images = torch.full((3, *SIZE), 0.5)
-    audit = semaudit.scan(Band(), images, select=["brightness"], input_size=SIZE, **ON_CPU)
+    audit = scan_along(BRIGHTNESS, Band(), images, input_size=SIZE)
     assert audit.paths().query("probe == 'identity'")["onset"].isna().all()

@@ -96,7 +96,9 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
         for suffix in ("*.py", "*.json", "*.xz", "py.typed")
         for path in (REPO / "semaudit").rglob(suffix)
     }
-    probes = {f"semaudit/_probes/{path.name}" for path in (REPO / "probes").glob("*.yaml")}
+    probes = {f"semaudit/_probes/{path.name}" for path in (REPO / "probes").iterdir()}
+    assert len(probes) > 8
+    assert "semaudit/_probes/calibration.json" in probes
     assert {name for name in names if ".dist-info/" not in name} == package | probes
     assert f"semaudit-{semaudit.__version__}.dist-info/licenses/LICENSE" in names
     assert "semaudit = semaudit.cli:main" in points

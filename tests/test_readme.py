@@ -15,6 +15,7 @@ from torch import nn
 from typer.main import get_command
 
 import semaudit
+from semaudit.battery import open_battery
 from semaudit.cli import app
 from semaudit.metrics import METRICS
 from semaudit.plugins import load_plugin
@@ -68,11 +69,21 @@ def test_every_metric_has_its_formula() -> None:
 
 
 def test_the_yaml_is_a_configuration(tmp_path: Path) -> None:
-    (text,) = snippets("yaml")
+    (text,) = [each for each in snippets("yaml") if "fail_on" in each]
     path = tmp_path / "semaudit.yaml"
     path.write_text(text, encoding="utf-8")
     settings = resolve(config=path, environment={}).settings
     assert settings.fail_on == ("flip_rate <= 0.05", "accuracy >= 0.7")
+
+
+def test_the_battery_is_one(tmp_path: Path) -> None:
+    (text,) = [each for each in snippets("yaml") if "strong_haze" in each]
+    path = tmp_path / "my.yaml"
+    path.write_text(text, encoding="utf-8")
+    ladders = {probe.name: probe.ladder for probe in open_battery(path).probes}
+    assert ladders["gaussian_noise"] == (0.02, 0.04)
+    assert ladders["strong_haze"] == (0.3, 0.6)
+    assert not {"patch", "hue"} & set(ladders)
 
 
 def test_the_python_api_works_as_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,10 +115,16 @@ def test_the_plugin_is_a_probe(source: str, tmp_path: Path) -> None:
 
 def test_the_tags_are_as_the_table_says() -> None:
     shipped = [probe for probe in load_probes() if not probe.name.startswith("fog")]
-    for tag, probes, rungs in re.findall(r"^\| `(\w+)` \| (\d+)[^|]*\| (\d+) \|", README, re.M):
+    rows = re.findall(
+        r"^\| `(\w+)` \| (\d+)(?: films| in (\d+) families)[^|]*\| (\d*) ?\|", README, re.M
+    )
+    assert [tag for tag, *_ in rows] == ["quick", "standard", "full", "sequence"]
+    for tag, probes, families, rungs in rows:
         battery = [p for p in select_battery(shipped, [tag]) if p.family != "identity"]
         assert len(battery) == int(probes), tag
-        assert {len(probe.ladder) for probe in battery} == {int(rungs)}, tag
+        assert len({probe.family for probe in battery}) == int(families or 1), tag
+        if rungs:
+            assert {len(probe.ladder) for probe in battery} == {int(rungs)}, tag
 
 
 def test_the_live_example_runs() -> None:

@@ -19,11 +19,12 @@ from semaudit.store import IMAGES, PATHS, SAMPLES, Samples, SampleWriter
 SAMPLE_COLUMNS = [
     *("image", "probe", "family", "rung", "strength", "clean_class", "class"),
     *("shift", "flip", "top5_distance", "feature_distance", "logit_distance"),
-    *("input_rms", "input_linf", "ssim"),
+    *("input_rms", "input_linf", "ssim", "transport"),
 ]
 PATH_COLUMNS = [
     *("image", "probe", "family"),
     *("jump", "concentration", "secant_slope", "shift_area", "onset"),
+    *("neighbour_flips", "neighbour_top5_distance"),
 ]
 IMAGE_COLUMNS = [
     *("image", "label", "clean_class", "correct"),

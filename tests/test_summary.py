@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from known_models import ON_CPU, Linear, Threshold, busy_audit, pictures
+from known_models import ON_CPU, Linear, Threshold, busy_audit, pictures, scan_along
 from scipy.stats import entropy as scipy_entropy
 
 import semaudit
@@ -111,9 +111,8 @@ def test_intervals_contain_their_value_and_keep_inside_the_bounds(audit: semaudi
 def test_an_onset_at_the_very_end_of_a_ladder_stays_inside_its_interval() -> None:
     """0.15 as float32 is above 0.15."""
     images = pictures(6, (1, 8, 8), 1, low=0.5, high=0.5)
-    audit = semaudit.scan(
-        Threshold(0.64999), images, select=["brightness"], input_size=(1, 8, 8), **ON_CPU
-    )
+    ladder = {"brightness": (0.05, 0.15)}
+    audit = scan_along(ladder, Threshold(0.64999), images, input_size=(1, 8, 8))
     onsets = audit.paths()["onset"].dropna()
     assert len(onsets)
     assert onsets.max() == np.float32(0.15)

@@ -10,10 +10,8 @@ from torch import Tensor
 from semaudit.calibration.meter import Meter
 from semaudit.errors import ImageError
 from semaudit.images import ImageSource, add_digests, as_float, open_pictures
+from semaudit.images.reading import Unreadable
 from semaudit.models import ClassNames, Preprocessing
-
-MOST = 64
-"""More pictures move the mean SSIM by less than the second digit of a strength."""
 
 
 def meter_of(source: ImageSource, most: int, seed: int, device: torch.device) -> tuple[Meter, str]:
@@ -25,8 +23,10 @@ def meter_of(source: ImageSource, most: int, seed: int, device: torch.device) ->
     parts: list[Tensor] = []
     names: list[str] = []
     digests: list[int] = []
+    unreadable: list[Unreadable] = []
     missing = most
     for batch in source.batches(min(most, 16)):
+        unreadable += batch.unreadable
         taken = as_float(batch.images[:missing], device)
         if len(taken):
             parts.append(taken)
@@ -36,7 +36,8 @@ def meter_of(source: ImageSource, most: int, seed: int, device: torch.device) ->
         if missing <= 0:
             break
     if not parts:
-        raise ImageError("none of the pictures can be read")
+        first = f": {unreadable[0].where}: {unreadable[0].reason}" if unreadable else ""
+        raise ImageError(f"none of the pictures can be read{first}")
     return Meter.of(torch.cat(parts), names, seed), f"{add_digests(digests):064x}"
 
 

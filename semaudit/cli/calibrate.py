@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,8 @@ from semaudit.cli.common import stdout
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import Tensor
+
     from semaudit.calibration import Meter, Proposal
     from semaudit.calibration.record import Calibration
     from semaudit.probes import Probe
@@ -20,6 +23,7 @@ _SELECT = Annotated[
     list[str] | None,
     typer.Option(help="Tags, families, probes or globs. Default: all but the sequences."),
 ]
+_SIZE = Annotated[int, typer.Option(min=16, max=1024, help="Height and width, pixels.")]
 _PLUGIN = Annotated[
     list[str] | None, typer.Option(help="Python file with a perturbation; it is run.")
 ]
@@ -36,8 +40,8 @@ def calibrate(
     name: Annotated[
         str | None, typer.Option(help="What to call the pictures on record. Default: --data's.")
     ] = None,
-    num_samples: Annotated[int, typer.Option(help="Pictures to take.")] = 64,
-    size: Annotated[int, typer.Option(help="Height and width, pixels.")] = 224,
+    num_samples: Annotated[int, typer.Option(min=1, help="Pictures to take.")] = 64,
+    size: _SIZE = 224,
     seed: Annotated[int, typer.Option(help="Of the draws and samples.")] = 0,
     select: _SELECT = None,
     plugin: _PLUGIN = None,
@@ -68,10 +72,11 @@ def calibrate(
     battery = _battery(select, plugin)
     source = open_for_calibration(data, size, num_samples, seed, label_pattern)
     meter, fingerprint = meter_of(source, num_samples, seed, torch.device("cpu"))
+    battery, notes = _suited(battery, [part.images for part in meter.parts])
     found = _measured(battery, meter, shown=not quiet)
     calibration = calibration_of(
         found,
-        data=name or (data.name if data else "photographs of a smoke test"),
+        data=name or ("photographs of a smoke test" if data is None else data.resolve().name),
         pictures=meter.count,
         size=(size, size),
         fingerprint=fingerprint,
@@ -82,12 +87,16 @@ def calibrate(
             work.write_text(to_json(calibration), encoding="utf-8")
     if not quiet:
         _print(calibration)
+        _print_notes(notes)
 
 
 def preview(
     picture: Annotated[Path, typer.Argument(help="Picture to change.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="PNG file, or the stem of several.")],
-    size: Annotated[int, typer.Option(help="Height and width, pixels.")] = 224,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="PNG file; of several pages: sheet-blur.png and so on."),
+    ],
+    size: _SIZE = 224,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     select: _SELECT = None,
     plugin: _PLUGIN = None,
@@ -101,35 +110,50 @@ def preview(
     """
     from semaudit.errors import UsageError
     from semaudit.files import appearing_file, check_file
-    from semaudit.preview import open_picture, page_path, sheets
+    from semaudit.preview import open_picture, pages, sheets
 
-    if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise UsageError(f"-o {out}: name a picture file, as sheet.png")
+    if out.suffix.lower() != ".png":
+        raise UsageError(
+            f"-o {out}: name a PNG file, as sheet.png; other formats add changes of their own"
+        )
     battery = _battery(select, plugin)
-    check_file(out)
     image = open_picture(picture, size)
-    families = {probe.family for probe in battery}
-    for family, sheet in sheets(battery, image, picture.name, seed):
-        page = page_path(out, family, alone=len(families) == 1)
-        with appearing_file(page) as work:
-            sheet.save(work, format=_format(out))
-        print(page)
-
-
-def _format(out: Path) -> str:
-    suffix = out.suffix.lower().removeprefix(".")
-    return {"jpg": "jpeg"}.get(suffix, suffix)
+    battery, notes = _suited(battery, [image])
+    places = pages(out, dict.fromkeys(probe.family for probe in battery))
+    for page in places.values():
+        check_file(page)
+    # Draws are made by text, which the bytes of a name may not be.
+    name = picture.name.encode(errors="replace").decode()
+    for family, sheet in sheets(battery, image, name, seed):
+        with appearing_file(places[family]) as work:
+            sheet.save(work, format="png")
+        print(places[family])
+    _print_notes(notes)
 
 
 def _battery(select: list[str] | None, plugin: list[str] | None) -> tuple[Probe, ...]:
     from semaudit.battery import open_battery
+    from semaudit.errors import UsageError
     from semaudit.layout import NOISE_FLOOR_FAMILY
     from semaudit.plugins import load_all
 
     load_all(plugin or ())
     # The steps of a film are even: they are not levels of visibility.
     chosen = open_battery(None, select or ("full",), () if select else ("sequence",))
-    return tuple(probe for probe in chosen.probes if probe.family != NOISE_FLOOR_FAMILY)
+    battery = tuple(probe for probe in chosen.probes if probe.family != NOISE_FLOOR_FAMILY)
+    if not battery:
+        raise UsageError("nothing is chosen but the noise floor, which changes no picture")
+    return battery
+
+
+def _suited(
+    battery: Sequence[Probe], images: Sequence[Tensor]
+) -> tuple[tuple[Probe, ...], tuple[str, ...]]:
+    from semaudit.applicability import all_grey, applicable
+
+    _, channels, *sides = images[0].shape
+    grey = all(all_grey(each) for each in images)
+    return applicable(battery, channels, side=min(sides), grey=grey)
 
 
 def _measured(
@@ -140,8 +164,14 @@ def _measured(
 
     from semaudit.calibration import milliseconds, propose
 
-    console = Console(stderr=True)
-    probes = track(battery, "measuring probes", console=console, transient=True, disable=not shown)
+    probes = track(
+        battery,
+        "measuring probes",
+        console=Console(stderr=True),
+        transient=True,
+        # Asked of the stream: rich takes FORCE_COLOR, which build servers set, for a terminal.
+        disable=not (shown and sys.stderr.isatty()),
+    )
     return [(propose(meter, probe), milliseconds(meter, probe)) for probe in probes]
 
 
@@ -172,12 +202,21 @@ def _print(calibration: Calibration) -> None:
                 f"{proposed}{limited}" if first else "",
             )
     console.print(table)
-    height, width = calibration.size
+    (height, width), count = calibration.size, calibration.pictures
     console.print(
         Text(
-            f"{calibration.pictures} pictures of {height} x {width}, seed {calibration.seed}. "
+            f"{count} picture{'s' * (count != 1)} of {height} x {width}, seed {calibration.seed}. "
             "SSIM 1 and GMSD 0: equal. Moved: displacement of the points, fraction of the shorter "
             "side. ms: to change one picture at the last rung, here.",
             style="dim",
         )
     )
+
+
+def _print_notes(notes: Sequence[str]) -> None:
+    from rich.text import Text
+
+    from semaudit.report.text import printable
+
+    for note in notes:
+        stdout().print(Text(printable(f"note: {note}"), style="yellow"))

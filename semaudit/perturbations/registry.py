@@ -210,16 +210,17 @@ def ladder_fault(ladder: Sequence[float], max_strength: float) -> str | None:
 
 def _same_code(one: Perturbation, other: Perturbation) -> bool:
     """Whether both come from the same text, as when a plugin file is loaded a second time."""
-    first, second = one.function, other.function
+    first, second = inspect.unwrap(one.function), inspect.unwrap(other.function)
     if not (isinstance(first, FunctionType) and isinstance(second, FunctionType)):
         return first is second
     same_file = first.__code__.co_filename == second.__code__.co_filename
-    same_probe = replace(one, function=second) == other
+    same_probe = replace(one, function=other.function) == other
     return same_file and same_probe and first.__code__ == second.__code__
 
 
 def _origin(function: Function) -> str:
-    code = getattr(function, "__code__", None)
+    # What the author wrote, not the wrapper that a decorator such as `warp` put around it.
+    code = getattr(inspect.unwrap(function), "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)
 
 

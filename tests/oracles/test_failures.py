@@ -13,6 +13,7 @@ from known_models import (
     Starved,
     draw_of,
     pictures,
+    scan_along,
 )
 
 import semaudit
@@ -22,6 +23,7 @@ from semaudit.stream import Progress
 SIZE = (3, 8, 8)
 MODEL = Linear(SIZE, 5, seed=1, scale=0.4)
 IMAGES = pictures(17, SIZE, seed=2, low=0.2, high=0.8)
+LADDER = {"brightness": (0.05, 0.1, 0.15), "contrast": (0.1, 0.2)}
 
 
 def scan(module, images=IMAGES, **settings) -> semaudit.Audit:
@@ -64,7 +66,7 @@ def test_a_broken_output_in_the_midst_of_a_scan_names_where(value: float) -> Non
     )
     module = BreaksWhenBright(MODEL, 0.58, value)
     with pytest.raises(AuditError) as caught:
-        scan(module, images, select=["photometric"], seed=seed, batch_size=4)
+        scan_along(LADDER, module, images, input_size=SIZE, seed=seed, batch_size=4)
     assert "'000011' under brightness at 0.1 is not finite" in str(caught.value)
     assert caught.value.exit_code == 3
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from known_models import ON_CPU, Linear, pictures
+from known_models import ON_CPU, Linear, pictures, scan_along
 from torch import Tensor, nn
 
 import semaudit
 from semaudit.errors import AuditError, ImageError, ModelError, PluginError, ProbeError, UsageError
 from semaudit.perturbations import Draw, Strength, perturbation, registry
+from semaudit.probes import load_probes
 from semaudit.settings import resolve
 
 SIZE = (3, 8, 8)
@@ -84,7 +85,7 @@ def test_nan_between_rungs_is_an_error() -> None:
     # Mid-grey: brightness moves the mean by its strength, up for some and down for others.
     grey = torch.full((12, *SIZE), 0.5)
     with pytest.raises(AuditError, match=r"under brightness is not finite between 0.025 and 0.05"):
-        scan(BreaksBetweenRungs(), grey, select=["brightness"])
+        scan_along({"brightness": (0.025, 0.05)}, BreaksBetweenRungs(), grey)
 
 
 class SeesTheBatch(nn.Module):
@@ -114,10 +115,12 @@ def test_colour_probes_are_left_out_for_grey_models() -> None:
     model = Linear((1, 8, 8), 5, seed=1, scale=0.4)
     grey = pictures(6, (1, 8, 8), seed=3, low=0.2, high=0.8)
     audit = scan(model, grey, select=["photometric"])
-    assert {probe.name for probe in audit.report.battery} == {
-        *("identity", "brightness", "contrast", "gamma")
-    }
-    assert any("saturation" in note for note in audit.report.data.notes)
+    named = {probe.name for probe in load_probes() if probe.family == "photometric"}
+    left_out = {"saturation", "hue", "colour_temperature", "grey_mix"}
+    assert left_out < named
+    assert {probe.name for probe in audit.report.battery} == named - left_out | {"identity"}
+    (note,) = (note for note in audit.report.data.notes if "left out" in note)
+    assert set(note.partition(": ")[2].split(", ")) == left_out
     with pytest.raises(ProbeError, match="mean nothing for 1 channel"):
         scan(model, grey, select=["saturation"])
     with pytest.raises(UsageError, match="matches nothing"):

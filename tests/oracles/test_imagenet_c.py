@@ -52,7 +52,7 @@ def disagreement(
     clean = torch.cat([part.images for part in meter.parts])
     ours, theirs = [], []
     for severity in SEVERITIES:
-        np.random.seed(severity)
+        np.random.seed(severity)  # theirs draw from numpy's global generator
         changed = to_images([corrupt(pixels, severity) for pixels in to_pixels(clean)])
         alike = torch.cat(
             [

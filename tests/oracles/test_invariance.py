@@ -19,7 +19,7 @@ import semaudit
 from semaudit.images import TensorSource
 
 SIZE = (3, 24, 24)
-TINY = ["brightness", "gaussian_noise", "translation"]
+TINY = ["brightness", "gaussian_noise", "subpixel_shift"]
 N = 20
 
 

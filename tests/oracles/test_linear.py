@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from known_models import ON_CPU, Linear, Permuted, draw_of, pictures, rng
+from known_models import ON_CPU, Linear, Permuted, draw_of, pictures, rng, scan_along
 from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 from scipy.stats import binom, norm
@@ -37,9 +37,7 @@ def module() -> Linear:
 
 @pytest.fixture(scope="module")
 def audit(module: Linear, images: Tensor) -> semaudit.Audit:
-    return semaudit.scan(
-        module, images, select=list(LADDERS), seed=5, batch_size=7, input_size=SIZE, **ON_CPU
-    )
+    return scan_along(LADDERS, module, images, seed=5, batch_size=7, input_size=SIZE)
 
 
 def direction(audit: semaudit.Audit, images: Tensor, probe: str) -> np.ndarray:
@@ -131,14 +129,8 @@ def test_the_order_of_the_classes_changes_nothing(
     audit: semaudit.Audit, module: Linear, images: Tensor
 ) -> None:
     order = torch.randperm(7, generator=rng(3))
-    again = semaudit.scan(
-        Permuted(module, order),
-        images,
-        select=list(LADDERS),
-        seed=5,
-        batch_size=7,
-        input_size=SIZE,
-        **ON_CPU,
+    again = scan_along(
+        LADDERS, Permuted(module, order), images, seed=5, batch_size=7, input_size=SIZE
     )
     one, other = audit.samples(), again.samples()
     for name in ("flip", "top5_distance"):

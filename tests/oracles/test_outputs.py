@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from known_models import ON_CPU, Linear, draw_of, pictures
+from known_models import ON_CPU, Linear, draw_of, pictures, scan_along
 from scipy.spatial.distance import cosine, jensenshannon
 from scipy.special import expit
 from torch import Tensor, nn
@@ -62,9 +62,7 @@ def linear() -> Linear:
 
 
 def scan(module: nn.Module, images: Tensor, **settings: object) -> semaudit.Audit:
-    return semaudit.scan(
-        module, images, select=["brightness", "identity"], input_size=SIZE, **ON_CPU, **settings
-    )
+    return scan_along({"brightness": LADDER}, module, images, input_size=SIZE, **settings)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from known_models import ON_CPU, Threshold, draw_of
+from known_models import Threshold, draw_of, scan_along
 from scipy.spatial.distance import jensenshannon
 from scipy.special import expit
 
@@ -14,15 +14,14 @@ import semaudit
 SIZE = (3, 6, 6)
 N = 20
 SHARP = 3.0
+LADDER = {"brightness": (0.025, 0.05, 0.1, 0.15)}
 LEAP = jensenshannon([expit(SHARP), expit(-SHARP)], [expit(-SHARP), expit(SHARP)], base=2)
 
 
 @pytest.fixture(scope="module")
 def audit() -> semaudit.Audit:
     images = torch.full((N, *SIZE), 0.5)
-    return semaudit.scan(
-        Threshold(0.57, SHARP), images, select=["brightness"], input_size=SIZE, **ON_CPU
-    )
+    return scan_along(LADDER, Threshold(0.57, SHARP), images, input_size=SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +70,7 @@ def test_score_is_that_of_pictures_on_both_sides() -> None:
     """Half of them above the threshold, so that the model is not a constant one."""
     images = torch.full((N, *SIZE), 0.5)
     images[::2] = 0.7
-    audit = semaudit.scan(
-        Threshold(0.57, SHARP), images, select=["brightness"], input_size=SIZE, **ON_CPU
-    )
+    audit = scan_along(LADDER, Threshold(0.57, SHARP), images, input_size=SIZE)
     sign = draw_of(audit, "brightness").sign().flatten().numpy()
     start = np.where(np.arange(N) % 2, 0.5, 0.7)
     leaps = np.where(sign > 0, start == 0.5, start == 0.7)  # 0.7 - 0.15 < 0.57 < 0.5 + 0.15

@@ -17,8 +17,13 @@ from semaudit.perturbations import Draw, get, registered
 from semaudit.probes import load_probes
 
 NAMES = sorted(registered())
-# Of several probes the first: films, of many small steps, come after stills.
-LADDERS = {probe.perturbation: probe.ladder for probe in reversed(load_probes())}
+# Of several probes of a perturbation the longest still: the steps of a film are many and small.
+LADDERS = {
+    probe.perturbation: probe.ladder
+    for probe in sorted(
+        load_probes(), key=lambda probe: (probe.family != "sequence", len(probe.ladder))
+    )
+}
 
 Scenes = Callable[..., Tensor]
 

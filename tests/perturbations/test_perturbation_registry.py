@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
 
 import pytest
 import torch
@@ -56,6 +58,42 @@ def test_a_name_is_registered_once() -> None:
         @perturbation(family="mine")
         def hue(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
             return images
+
+
+def brighter(function: Callable[..., float]) -> Callable[..., Tensor]:
+    """Make a perturbation of how much to add, as a decorator of a plugin may."""
+
+    @wraps(function)
+    def added(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
+        return images + function(strength)
+
+    return added
+
+
+def test_what_a_decorator_wraps_is_what_the_author_wrote() -> None:
+    @perturbation(family="mine", name="glow")
+    @brighter
+    def glow(strength: float) -> float:
+        return strength
+
+    file, line = glow.place.rsplit(":", 1)
+    assert file == __file__
+    text = Path(__file__).read_text(encoding="utf-8").splitlines()
+    assert "def glow" in "".join(text[int(line) - 1 : int(line) + 2])
+    # The wrapper's code is the same, the author's is not.
+    with pytest.raises(PluginError, match=r"'glow' .* is already registered"):
+
+        @perturbation(family="mine", name="glow")
+        @brighter
+        def other(strength: float) -> float:
+            return strength / 2
+
+
+@pytest.mark.parametrize("name", ["rotation", "elastic", "gaussian_noise", "jpeg"])
+def test_the_place_is_that_of_the_definition(name: str) -> None:
+    file, line = get(name).place.rsplit(":", 1)
+    text = Path(file).read_text(encoding="utf-8").splitlines()
+    assert f"def {name}(" in "".join(text[int(line) - 1 : int(line) + 3])
 
 
 @pytest.mark.parametrize(
