@@ -14,6 +14,7 @@ from semaudit.contest import ENOUGH, UndecidedError, contest
 from semaudit.errors import ModelError, UsageError
 from semaudit.images import ImageSource, TensorSource, open_pictures
 from semaudit.models import BEST, Classifier, PreprocessingOverrides, SeveralFitError
+from semaudit.models.assembly import GUESSED_ARCH
 from semaudit.models.factory import is_factory
 from semaudit.models.transformers_layout import transformers_layout
 from semaudit.plugins import LoadedPlugin
@@ -79,7 +80,8 @@ def _guessed(
         f"architecture {arch} is a guess: the tensors fit {others} too, which weights do not tell "
         f"apart, and {why}; name it with --arch{labels_tell}"
     )
-    return replace(classifier, notes=(note, *classifier.notes))
+    provenance = {**classifier.provenance, GUESSED_ARCH: arch}
+    return replace(classifier, notes=(note, *classifier.notes), provenance=provenance)
 
 
 def _open(model: Model, data: Data, settings: Settings, place: Runtime) -> Classifier:

@@ -41,6 +41,7 @@ def gate(
     from semaudit import gates
     from semaudit.errors import GateError
     from semaudit.folder import REPORT
+    from semaudit.gates.judging import recorded_limits
     from semaudit.report.file import read_report
     from semaudit.settings import resolve
     from semaudit.store import Samples
@@ -59,7 +60,12 @@ def gate(
             f"{audit} is a smoke test on a few photographs, which decides nothing: scan pictures "
             "of your own with --data"
         )
-    limits = given or [gates.parse(verdict.gate) for verdict in report.verdicts]
+    if report.model.guessed_architecture:
+        raise GateError(
+            f"the architecture of {report.model.name} was guessed in {audit}, and a guess decides "
+            "nothing: scan with --arch, or on labelled pictures"
+        )
+    limits = given or recorded_limits(report, audit)
     if not limits:
         raise GateError(
             f"there is no limit to judge, and {audit} was made with none: give --fail-on "

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from semaudit import statistics, summary
 from semaudit.columns import values
+from semaudit.errors import AuditError, GateError
 from semaudit.gates.binding import BoundGate
-from semaudit.gates.grammar import Gate
+from semaudit.gates.grammar import Gate, parse
 from semaudit.layout import Array
 from semaudit.report.document import Outcome, Report, Verdict
 from semaudit.store import Samples
@@ -22,6 +24,18 @@ RESAMPLES = 10_000
 def judge_report(gates: Sequence[BoundGate], samples: Samples, report: Report) -> list[Verdict]:
     """Judge all gates on an audit, with what its report says of the model as a whole."""
     return judge(gates, samples, report.degenerate, _unsteady(samples, report))
+
+
+def recorded_limits(report: Report, audit: Path) -> list[Gate]:
+    """The limits that an audit was made with.
+
+    Raises:
+        AuditError: one of them cannot be read: the report is damaged.
+    """
+    try:
+        return [parse(verdict.gate) for verdict in report.verdicts]
+    except GateError as error:
+        raise AuditError(f"the report in {audit} is damaged: {error}") from error
 
 
 def _unsteady(samples: Samples, report: Report) -> str | None:

@@ -29,6 +29,9 @@ PAIR = 2
 GUESSED = "guessed_preprocessing"
 """The key of a provenance under which stand the flags of whatever nobody states."""
 
+GUESSED_ARCH = "guessed_architecture"
+"""The key under which stands an architecture that was guessed: no limit may rest on it."""
+
 STEADY = 0.01
 """How far, relative to the largest logit, an answer may move with its place in a batch."""
 

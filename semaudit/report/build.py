@@ -13,6 +13,7 @@ from semaudit.images import ImageSource
 from semaudit.metric import Metric
 from semaudit.metrics import METRICS
 from semaudit.models import Classifier, weights_sha256
+from semaudit.models.assembly import GUESSED_ARCH
 from semaudit.probes import Probe
 from semaudit.report.document import Comparison, Data, Measured, Model, Probed, Report, Unread
 from semaudit.store import Samples
@@ -76,6 +77,7 @@ def build(
             weights_sha256=str(
                 classifier.provenance.get("weights_sha256") or weights_sha256(classifier.module)
             ),
+            guessed_architecture=GUESSED_ARCH in classifier.provenance,
             notes=list(classifier.notes),
         ),
         data=Data(

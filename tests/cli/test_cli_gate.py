@@ -100,6 +100,11 @@ def test_without_limits_the_audit_s_own_are_judged(
     assert ended.stderr == f"judged by the limits that {out} was made with\n"
     ended = cli("gate", str(out), *limits("score>=20"))
     assert (ended.code, ended.stderr) == (0, "")
+    report = json.loads((out / "report.json").read_text())
+    report["verdicts"][0]["gate"] = "x<="
+    (out / "report.json").write_text(json.dumps(report))
+    ended = cli("gate", str(out))
+    assert (ended.code, "is damaged" in ended.stderr) == (3, True)
 
 
 def test_flips_of_an_embedding(cli: Run, tmp_path: Path) -> None:

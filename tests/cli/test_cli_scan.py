@@ -393,3 +393,8 @@ def test_what_weights_do_not_tell_is_guessed_but_never_under_a_limit(
     ended = cli(*words, "--img-size", "32", "--fail-on", "accuracy>=0.1")
     assert (ended.code, "fits 2 architectures" in ended.stderr) == (2, True)
     assert "labelled pictures do not tell the architectures apart" in ended.stderr
+    out = tmp_path / "audit"
+    assert cli(*words, "--img-size", "32", "--ignore-labels", "--out", str(out)).code == 0
+    # Nor afterwards.
+    ended = cli("gate", str(out), "--fail-on", "flip_rate<=0.99")
+    assert (ended.code, "was guessed" in ended.stderr) == (2, True)

@@ -74,6 +74,7 @@ class Model(Part):
     input_size: tuple[int, int, int]
     preprocessing: str
     weights_sha256: str
+    guessed_architecture: bool
     notes: list[str]
 
 
