@@ -81,7 +81,7 @@ def test_what_a_decorator_wraps_is_what_the_author_wrote() -> None:
     text = Path(__file__).read_text(encoding="utf-8").splitlines()
     assert "def glow" in "".join(text[int(line) - 1 : int(line) + 2])
     # The wrapper's code is the same, the author's is not.
-    with pytest.raises(PluginError, match="'glow' .* is already registered"):
+    with pytest.raises(PluginError, match=r"'glow' .* is already registered"):
 
         @perturbation(family="mine", name="glow")
         @brighter
