@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -137,7 +138,14 @@ def _collate(samples: Sequence[Sample | Unreadable]) -> Batch:
 def _start_worker(_: int) -> None:
     # Ctrl-C reaches the whole process group: the parent alone answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Stopped while it takes a batch over, the parent hangs up, of which the thread that hands it
+    # out would print a traceback. What goes wrong with a picture does not come this way.
+    sys.excepthook = _say_nothing
     torch.set_num_threads(1)
+
+
+def _say_nothing(*_: object) -> None:
+    """Stand in for ``sys.excepthook``."""
 
 
 @contextmanager

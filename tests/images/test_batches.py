@@ -194,6 +194,31 @@ def test_ctrl_c_is_answered_by_the_parent_alone(photos: Path) -> None:
     assert time.monotonic() - start < 10
 
 
+HUNG_UP = """
+import time
+from multiprocessing import resource_sharer
+from multiprocessing.connection import Client
+from multiprocessing.process import current_process
+
+def hang_up(ident):
+    Client(ident[0], authkey=current_process().authkey).close()
+    time.sleep(0.5)  # for the worker to notice
+    raise KeyboardInterrupt
+
+resource_sharer._resource_sharer.get_connection = hang_up
+"""
+
+
+@pytest.mark.skipif(
+    torch.multiprocessing.get_sharing_strategy() != "file_descriptor",
+    reason="batches come another way",
+)
+def test_ctrl_c_while_a_batch_is_taken_over(photos: Path) -> None:
+    command = [sys.executable, "-c", HUNG_UP + INTERRUPTED, str(photos)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == ("stopped\n", "", 0)
+
+
 def test_wrong_sizes(photos: Path, preprocessing: Preprocessing) -> None:
     source = opened(photos, preprocessing)
     with pytest.raises(UsageError, match="--batch-size is 0"):
