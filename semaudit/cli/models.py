@@ -79,7 +79,7 @@ def _print(described: Description, *, tensors: bool) -> None:
 def _facts(described: Description) -> list[tuple[str, str]]:
     facts = [("size", f"{described.size / 1e6:,.1f} MB"), ("sha256", described.sha256)]
     if described.whole:
-        facts.append(("architecture", "its own program; semaudit scan opens it as it is"))
+        facts.append(("architecture", "its own program; a scan takes it as it is"))
         if described.program is None:
             return facts
         facts += _program(described.program)

@@ -24,6 +24,8 @@ SYNONYMS = {
 }
 LONGEST_LITERAL = 10_000_000  # characters; 21,843 labels take under a million
 LARGEST_SIDE = 20_000
+LARGEST_WHOLE = 1 << 53
+"""What stays whole as a float; Python takes larger ones in text, and fails to write them."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _parsed(value: object) -> object:
     text = value.strip()
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, MemoryError):
         pass
     if text[:1] in {"{", "[", "("}:
         try:
@@ -101,7 +103,7 @@ def _labels(value: object) -> tuple[str, ...] | None:
     if isinstance(value, Mapping):
         try:
             by_index = {int(key): name for key, name in value.items()}
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
         if sorted(by_index) != list(range(len(by_index))):
             return None
@@ -110,7 +112,16 @@ def _labels(value: object) -> tuple[str, ...] | None:
         value = [word.strip() for word in value.split(",")]
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         return None
-    return tuple(map(str, value)) if all(isinstance(v, (str, int)) for v in value) else None
+    if not all(isinstance(v, str) or (isinstance(v, int) and _is_plain(v)) for v in value):
+        return None
+    return tuple(map(str, value))
+
+
+def _is_plain(value: object) -> bool:
+    """Whether this is a number of a size that preprocessing has."""
+    if isinstance(value, int):
+        return abs(value) < LARGEST_WHOLE
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _numbers(value: object) -> tuple[float, ...] | None:
@@ -120,7 +131,7 @@ def _numbers(value: object) -> tuple[float, ...] | None:
         value = [value]
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         return None
-    if not all(isinstance(v, (int, float)) and math.isfinite(v) for v in value):
+    if not all(map(_is_plain, value)):
         return None
     return tuple(float(v) for v in value)
 

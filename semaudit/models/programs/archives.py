@@ -6,6 +6,7 @@ other records by a zip file that is made to be read in two ways.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,9 @@ class Archive:
             self.names = tuple(map(str, self._reader.get_all_records()))
         except (RuntimeError, OSError, UnicodeDecodeError) as error:
             raise self.damaged(error) from error
-        if twice := {name for name in self.names if self.names.count(name) > 1}:
-            raise ModelError(
-                f"{path} holds {sorted(twice)[0]!r} twice; it is not as torch saves it"
-            )
+        name, count = max(Counter(self.names).items(), key=lambda item: item[1], default=("", 0))
+        if count > 1:
+            raise ModelError(f"{path} holds {name[:80]!r} twice; it is not as torch saves it")
 
     def read(self, name: str) -> bytes:
         """Return one record's bytes."""
@@ -56,7 +56,12 @@ class Archive:
 
     def extras(self) -> dict[str, object]:
         """Return what was saved beside the model (``_extra_files``), by file name."""
-        named = (name for name in self.names if name.startswith(EXTRA))
+        named = [name for name in self.names if name.startswith(EXTRA)]
+        if (size := sum(map(self.size, named))) > LONGEST_TEXT:
+            raise ModelError(
+                f"{self.path}: what was saved beside the model takes {size:,} bytes, more than "
+                "it may; the file is damaged, or made to fill the memory"
+            )
         return {name.removeprefix(EXTRA): self.read(name) for name in named}
 
     def damaged(self, error: Exception) -> ModelError:

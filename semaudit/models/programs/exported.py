@@ -19,7 +19,8 @@ from semaudit.models.files.contents import find_file
 from semaudit.models.opened import Opened
 from semaudit.models.programs.adapters import ANY, InputSpec, adapted
 from semaudit.models.programs.ending import blind, opened_program
-from semaudit.models.programs.exported_reading import exported_archive
+from semaudit.models.programs.exported_pickles import require_loadable
+from semaudit.models.programs.exported_reading import exported_archive, read_program
 from semaudit.models.programs.exported_vetting import vet_exported
 from semaudit.models.programs.moving import CPU, MovingProgram
 from semaudit.models.programs.trials import USUAL_SIDES, Size, first_that_fits
@@ -47,7 +48,8 @@ def open_exported(path: Path, *, unsafe: bool) -> Opened:
     path = find_file(path)
     archive = exported_archive(path)
     if not unsafe:
-        vet_exported(archive)
+        vet_exported(archive, read_program(archive))
+        require_loadable(archive)
     program = _loaded(path)
     _require_inference(path, program)
     fitted = adapted(ExportedModule(_module(path, program)), _input(path, program), name=path.name)

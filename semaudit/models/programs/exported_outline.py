@@ -12,7 +12,14 @@ from semaudit.models.description import Listed, Port, Program, Side
 from semaudit.models.programs.archives import Archive
 from semaudit.models.programs.exported_reading import exported_archive, read_program
 from semaudit.models.programs.exported_vetting import vet_exported
-from semaudit.models.programs.outline import LONGEST, Outline, listed, width_of
+from semaudit.models.programs.outline import (
+    LONGEST,
+    Outline,
+    listed,
+    port_shape,
+    reading,
+    width_of,
+)
 
 # The numbers that the format gives types, with the bytes of each; they never change.
 TYPES = {
@@ -37,14 +44,8 @@ def outline_exported(path: Path) -> Outline:
     """
     archive = exported_archive(path)
     program = read_program(archive)
-    try:
+    with reading(path):
         return _outline(archive, program)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        reason = f"{type(error).__name__}: {str(error)[:100]}"
-        raise ModelError(
-            f"{path}: models/model.json is not as torch writes it ({reason}); the file is damaged, "
-            "or of a torch of another format"
-        ) from error
 
 
 def _outline(archive: Archive, program: Mapping[str, Any]) -> Outline:
@@ -67,7 +68,7 @@ def _outline(archive: Archive, program: Mapping[str, Any]) -> Outline:
             inputs=tuple(inputs),
             outputs=tuple(outputs),
             num_classes=width_of(outputs),
-            danger=_danger(archive),
+            danger=_danger(archive, program),
         ),
         tensors=tuple(held),
         beside=archive.extras(),
@@ -88,7 +89,7 @@ def _port(
         kind = next(iter(argument), "nothing").removeprefix("as_")
         return Port(kind[:LONGEST], None, kind[:LONGEST])
     name, value = str(named["name"]), values[named["name"]]
-    shape = tuple(_side(size, ranges) for size in value["sizes"])
+    shape = port_shape([_side(size, ranges) for size in value["sizes"]])
     return Port(name[:LONGEST], shape, _type(value)[0])
 
 
@@ -122,9 +123,9 @@ def _format(program: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _danger(archive: Archive) -> str | None:
+def _danger(archive: Archive, program: Mapping[str, Any]) -> str | None:
     try:
-        vet_exported(archive)
+        vet_exported(archive, program)
     except ModelError as error:
         return str(error)
     return None

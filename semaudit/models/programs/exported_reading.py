@@ -9,6 +9,9 @@ from pathlib import Path
 from semaudit.errors import ModelError
 from semaudit.models.programs.archives import Archive
 
+LARGEST_JSON = 32 << 20
+"""Bytes; the graphs of large networks take some 5 MB. Python takes up to 30 times as many."""
+
 
 def exported_archive(path: Path) -> Archive:
     """Open the archive, refusing the format of torch 2.7 and before.
@@ -53,9 +56,14 @@ def read_json(archive: Archive, name: str) -> object:
     """Return what a record in JSON holds.
 
     Raises:
-        ModelError: it cannot be read.
+        ModelError: it cannot be read, or is larger than any network's.
     """
+    if (size := archive.size(name)) > LARGEST_JSON:
+        raise ModelError(
+            f"{archive.path}: {name} takes {size:,} bytes, more than any network's; the file is "
+            "damaged, or made to fill the memory"
+        )
     try:
         return json.loads(archive.read(name))
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         raise ModelError(f"{archive.path}: {name} cannot be read: {error}") from error

@@ -11,18 +11,17 @@ end or asks for more memory than there is.
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import re
 from collections.abc import Mapping
 
-import torch
-
 from semaudit.errors import ModelError
-from semaudit.models.programs.archives import EXTRA, Archive
-from semaudit.models.programs.exported_reading import read_json, read_program
+from semaudit.models.programs.archives import Archive
+from semaudit.models.programs.exported_pickles import pickles, vet_pickle
+from semaudit.models.programs.exported_reading import read_json
 from semaudit.models.programs.exported_sizes import Objection, vet_size
+from semaudit.models.programs.outline import LARGEST, MOST_SIDES, reading
 
 NAMESPACES = frozenset({"aten", "prims", "prim", "quantized_decomposed", "torchvision"})
 REFUSED = frozenset({"from_file", "save", "load", "_print"})
@@ -66,21 +65,30 @@ CODE = frozenset({"as_custom_obj", "custom_obj", "script_object", "class_fqn", "
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def vet_exported(archive: Archive) -> None:
+def vet_exported(archive: Archive, program: Mapping[str, object]) -> None:
     """Read an exported program without loading it.
 
+    Args:
+        archive: to vet.
+        program: its graph, as `read_program` returns it.
+
     Raises:
-        ModelError: something in it could run code or fill the memory; says what.
+        ModelError: something in it could run code or fill the memory, or it is damaged; says what.
     """
+    with reading(archive.path):
+        _vet(archive, program)
+
+
+def _vet(archive: Archive, program: Mapping[str, object]) -> None:
     try:
         for name in archive.names:
             if RECORDS.fullmatch(name) is None:
                 raise Objection(_foreign(name))
-            if name.endswith(".pt") and not name.startswith(EXTRA):
-                _vet_pickle(archive, name)
             if re.fullmatch(r"data/\w+/model_\w+_config\.json", name):
                 _vet_payloads(archive, name)
-        _vet_value(read_program(archive))
+        for name in pickles(archive):
+            vet_pickle(archive, name)
+        _vet_value(program)
     except Objection as objection:
         raise ModelError(
             f"{archive.path} is an exported program that could do more than compute: {objection}. "
@@ -93,16 +101,6 @@ def _foreign(name: str) -> str:
     return f"{name!r}, which holds compiled machine code" if compiled else f"a record {name!r}"
 
 
-def _vet_pickle(archive: Archive, name: str) -> None:
-    """torch falls back to running the pickle when this fails, so it must not."""
-    try:
-        torch.load(io.BytesIO(archive.read(name)), weights_only=True, map_location="cpu")
-    except ModelError:
-        raise
-    except Exception as error:
-        raise Objection(f"{name} holds more than tensors") from error
-
-
 def _vet_payloads(archive: Archive, name: str) -> None:
     content = read_json(archive, name)
     payloads = content.get("config") if isinstance(content, dict) else None
@@ -113,13 +111,15 @@ def _vet_payloads(archive: Archive, name: str) -> None:
             file, meta = str(payload["path_name"]), payload["tensor_meta"]
             sizes = [int(size["as_int"]) for size in meta["sizes"]]
             pickled = payload["use_pickle"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise Objection(f"{name} does not describe {key!r} as torch does") from error
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise Objection(f"{name} does not describe {key[:80]!r} as torch does") from error
         if pickled or PAYLOAD.fullmatch(file) is None:
-            raise Objection(f"{key!r} is kept as a pickle or as another object than a tensor")
+            raise Objection(f"{key[:80]!r} is kept as a pickle or as another object than a tensor")
         held = archive.size(f"{name.rpartition('/')[0]}/{file}")
-        if min(sizes, default=0) < 0 or math.prod(sizes) > held:
-            raise Objection(f"{key!r} of shape {tuple(sizes)} claims more than the file holds")
+        if len(sizes) > MOST_SIDES or not all(0 <= side < LARGEST for side in sizes):
+            raise Objection(f"{key[:80]!r} has a shape that no tensor has")
+        if math.prod(sizes) > held:
+            raise Objection(f"{key[:80]!r} of shape {tuple(sizes)} claims more than the file holds")
 
 
 def _vet_value(root: object) -> None:

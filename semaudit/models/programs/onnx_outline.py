@@ -10,7 +10,14 @@ from semaudit.errors import ModelError
 from semaudit.models.description import Listed, Port, Program, Side
 from semaudit.models.programs.extras import onnx_package
 from semaudit.models.programs.onnx_vetting import parse_onnx, vet_onnx
-from semaudit.models.programs.outline import LONGEST, Outline, listed, width_of
+from semaudit.models.programs.outline import (
+    LONGEST,
+    Outline,
+    listed,
+    port_shape,
+    reading,
+    width_of,
+)
 
 
 def outline_onnx(path: Path) -> Outline:
@@ -19,6 +26,11 @@ def outline_onnx(path: Path) -> Outline:
     Raises:
         ModelError: it is damaged, or the package ``onnx`` is not installed.
     """
+    with reading(path):
+        return _outline(path)
+
+
+def _outline(path: Path) -> Outline:
     model = parse_onnx(path)
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     inputs = [_port(value) for value in model.graph.input if value.name not in weights]
@@ -46,7 +58,7 @@ def _port(value: Any) -> Port:
     if kind != "tensor_type":
         return Port(value.name[:LONGEST], None, kind and kind.removesuffix("_type"))
     stated = value.type.tensor_type
-    shape = tuple(map(_side, stated.shape.dim)) if stated.HasField("shape") else None
+    shape = port_shape([*map(_side, stated.shape.dim)]) if stated.HasField("shape") else None
     return Port(value.name[:LONGEST], shape, _type(stated.elem_type)[0])
 
 

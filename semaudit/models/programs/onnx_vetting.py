@@ -10,12 +10,13 @@ end, and a fault in the parser or the runtime.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from semaudit.errors import ModelError
 from semaudit.models.programs.extras import onnx_package
+from semaudit.models.programs.outline import LONGEST, MOST_SIDES, reading
 
 LARGEST_PROTOBUF = (1 << 31) - 1
 LARGEST_TENSOR = 1 << 30
@@ -50,6 +51,11 @@ def parse_onnx(path: Path) -> Any:
         ) from error
     if not model.graph.node or not model.opset_import:
         raise ModelError(f"{path} holds no ONNX graph; it is damaged, or another kind of file")
+    if not any(each.domain in {"", "ai.onnx"} for each in model.opset_import):
+        raise ModelError(
+            f"{path} does not say which version of ONNX's operators it is written in; it is "
+            "damaged, or is no network"
+        )
     return model
 
 
@@ -60,6 +66,11 @@ def vet_onnx(model: Any, path: Path) -> None:
         ModelError: weights lie outside the model's folder or are not there, a tensor claims more
             than there is or than fits into memory, or an operator is not ONNX's.
     """
+    with reading(path):
+        _vet(model, path)
+
+
+def _vet(model: Any, path: Path) -> None:
     onnx = onnx_package("onnx")
     for graph in graphs(model):
         for tensor in tensors(graph):
@@ -155,8 +166,9 @@ def tensors(graph: Any) -> Iterator[Any]:
 
 
 def _vet_tensor(tensor: Any, path: Path) -> None:
+    _require_few_sides(tensor.name, tensor.dims, path)
     count = math.prod(tensor.dims)
-    who = f"{path}: the tensor {tensor.name!r} of shape {tuple(tensor.dims)}"
+    who = f"{path}: the tensor {tensor.name[:LONGEST]!r} of shape {tuple(tensor.dims)}"
     if any(side < 0 for side in tensor.dims):
         raise ModelError(f"{who} has a negative side")
     if tensor.data_location == EXTERNAL:
@@ -168,17 +180,32 @@ def _vet_tensor(tensor: Any, path: Path) -> None:
         raise ModelError(f"{who} claims more numbers than the file holds; it is damaged")
 
 
+def _require_few_sides(name: str, sides: Sequence[object], path: Path) -> None:
+    """Multiplying a million sides would take hours."""
+    if len(sides) > MOST_SIDES:
+        raise ModelError(
+            f"{path}: the tensor {name[:LONGEST]!r} has {len(sides):,} sides; it is damaged"
+        )
+
+
 def _external_bytes(tensor: Any, path: Path) -> int:
     """The bytes that a tensor may have of a file beside the model, in the model's own folder."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
-    who = f"{path}: the weights {tensor.name!r} in {location!r}"
+    who = f"{path}: the weights {tensor.name[:LONGEST]!r} in {location[:LONGEST]!r}"
     parts = {*PurePosixPath(location).parts, *PureWindowsPath(location).parts}
     absolute = PurePosixPath(location).is_absolute() or PureWindowsPath(location).anchor
     if not location or absolute or ".." in parts:
         raise ModelError(f"{who} lie outside the model's folder, and only there is read")
     folder = path.resolve().parent
     file = folder / location
+    try:
+        return _bytes_beside(file, folder, entries, who)
+    except (OSError, ValueError) as error:  # such as a name that no system takes
+        raise ModelError(f"{who} cannot be looked at ({str(error)[:LONGEST]})") from error
+
+
+def _bytes_beside(file: Path, folder: Path, entries: Mapping[str, str], who: str) -> int:
     if not file.resolve().is_relative_to(folder) or file.is_symlink():
         raise ModelError(f"{who} lie behind a link out of the model's folder; copy the file there")
     if not file.is_file():
@@ -208,6 +235,7 @@ def _vet_sizes(model: Any, path: Path) -> None:
         for value in named:
             if isinstance(value, str):
                 continue
+            _require_few_sides(value.name, value.type.tensor_type.shape.dim, path)
             sides = [max(side.dim_value, 1) for side in value.type.tensor_type.shape.dim]
             if math.prod(sides) > LARGEST_TENSOR:
                 raise ModelError(
@@ -240,6 +268,12 @@ def _vet_constants(model: Any, path: Path) -> None:
             if tensor is None or tensor.data_location == EXTERNAL:
                 continue
             sides = to_array(tensor).reshape(-1).tolist()
+            _require_few_sides(tensor.name, sides, path)
+            if not all(isinstance(side, int) for side in sides):
+                raise ModelError(
+                    f"{path}: the operator {node.op_type} takes a shape that is not of whole "
+                    "numbers; the file is damaged"
+                )
             if math.prod(max(int(side), 1) for side in sides) > LARGEST_TENSOR:
                 raise ModelError(
                     f"{path}: the operator {node.op_type} makes a tensor of shape {tuple(sides)}, "

@@ -7,9 +7,9 @@ those few that torch writes for tensors and containers.
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from semaudit.errors import ModelError
 from semaudit.models.files.allowed import storage_itemsize
@@ -17,6 +17,7 @@ from semaudit.models.files.allowed import storage_itemsize
 MAX_STEPS = 1_500_000
 """A tensor takes some 25 steps."""
 MAX_VISITS = 200_000
+"""Tensors, containers and objects on all the ways to them."""
 MAX_DEPTH = 64
 LONGEST_NAME = 200
 TENSORS = frozenset({"torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_qtensor"})
@@ -35,6 +36,10 @@ TYPES = {
     "ComplexDouble": "complex128",
 }
 """The types of numbers whose storages are called otherwise; the rest are in small letters."""
+
+
+_Trail: TypeAlias = "tuple[_Trail, str] | None"
+"""The names on the way to a value, the last first; as text, all the paths would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -94,27 +99,43 @@ def tensors_in(root: object) -> Iterator[tuple[str, Shaped]]:
     Raises:
         ModelError: it nests deeper, or holds more, than any network.
     """
-    waiting: list[tuple[str, int, object]] = [("", 0, root)]
+    waiting: list[tuple[_Trail, int, object]] = [(None, 0, root)]
+    # One value may be met on many ways: what it holds is listed once.
+    listed: dict[int, list[tuple[str, object]]] = {}
     visits = 0
     while waiting:
-        path, depth, value = waiting.pop()
-        visits += 1
+        trail, depth, value = waiting.pop()
+        if isinstance(value, Shaped):
+            yield _dotted(trail), value
+            continue
+        if id(value) not in listed:
+            listed[id(value)] = _inside(value)
+        inner = listed[id(value)]
+        visits += len(inner)
         if visits > MAX_VISITS or depth > MAX_DEPTH:
             raise ModelError("the script nests deeper, or holds more, than any network does")
-        if isinstance(value, Shaped):
-            yield path, value
-        inner = [(f"{path}.{name}" if path else name, depth + 1, i) for name, i in _inside(value)]
-        waiting += reversed(inner)
+        waiting += [((trail, name), depth + 1, item) for name, item in reversed(inner)]
+
+
+def _dotted(trail: _Trail) -> str:
+    names: list[str] = []
+    while trail is not None:
+        trail, name = trail
+        names.append(name)
+    return ".".join(reversed(names))[:LONGEST_NAME]
 
 
 def _inside(value: object) -> list[tuple[str, object]]:
+    """What a value holds that is a tensor or may hold one, under its names."""
     if isinstance(value, Instance):
         value = value.state
+    items: Iterable[tuple[object, object]] = ()
     if isinstance(value, dict):
-        return [(name[:LONGEST_NAME], item) for name, item in value.items()]
-    if isinstance(value, (list, tuple)):
-        return [(str(index), item) for index, item in enumerate(value)]
-    return []
+        items = value.items()
+    elif isinstance(value, (list, tuple)):
+        items = enumerate(value)
+    kinds = (Shaped, Instance, dict, list, tuple)
+    return [(str(name)[:LONGEST_NAME], item) for name, item in items if isinstance(item, kinds)]
 
 
 class _Machine:
@@ -157,7 +178,7 @@ class _Machine:
             self.stack[-1].extend(items)
         else:
             pairs = zip(items[::2], items[1::2], strict=True)
-            self.stack[-1].update({key: item for key, item in pairs if isinstance(key, str)})
+            self.stack[-1].update({str(k): item for k, item in pairs if isinstance(k, (str, int))})
 
 
 def _called(function: Named, arguments: tuple[Any, ...]) -> object:

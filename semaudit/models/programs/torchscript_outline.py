@@ -8,7 +8,7 @@ from pathlib import Path
 from semaudit.errors import ModelError
 from semaudit.models.description import Port, Program
 from semaudit.models.programs.archives import Archive
-from semaudit.models.programs.outline import LONGEST, Outline, listed
+from semaudit.models.programs.outline import LONGEST, Outline, listed, reading
 from semaudit.models.programs.script_pickle import (
     Instance,
     Shaped,
@@ -18,6 +18,8 @@ from semaudit.models.programs.script_pickle import (
 from semaudit.models.programs.torchscript_vetting import vet_torchscript
 
 ROOT = "__torch__."
+LONGEST_HEADER = 1 << 16
+"""Characters of the head of a function; that of ten arguments takes a few hundred."""
 MANGLED = re.compile(r"___torch_mangle_\d+\.")
 TRACED = "traced_inputs.pkl"
 VERSIONS = ("version", ".data/version")  # torch writes either
@@ -29,6 +31,11 @@ def outline_torchscript(path: Path) -> Outline:
     Raises:
         ModelError: the file is damaged.
     """
+    with reading(path):
+        return _outline(path)
+
+
+def _outline(path: Path) -> Outline:
     archive = Archive(path)
     root = _pickled(archive, "data.pkl")
     constants = _pickled(archive, "constants.pkl")
@@ -87,15 +94,28 @@ def _signature(archive: Archive, path: str) -> tuple[list[Port], tuple[Port, ...
     folder, _, name = path.rpartition(".")
     code = f"code/{folder.replace('.', '/')}.py"
     text = archive.read(code).decode("utf-8", "replace") if code in archive.names else ""
-    inside = re.search(rf"^class {re.escape(name)}\(.*?(?=^class |\Z)", text, re.M | re.S)
-    forward = inside and re.search(
-        r"^  def forward\(self: [^,)]+,?(.*?)\) -> (.*?):$", inside[0], re.M | re.S
-    )
-    if not forward:
+    arguments, _, result = _header(text, name).partition(") -> ")
+    if not result:
         return [], ()
-    arguments = [part.partition(": ") for part in re.split(r",\s*(?=\w+: )", forward[1].strip())]
-    inputs = [Port(given[:LONGEST], None, kind[:LONGEST]) for given, _, kind in arguments if given]
-    return inputs, (Port("the result", None, " ".join(forward[2].split())[:LONGEST]),)
+    given = arguments.partition(",")[2].strip()  # behind the module itself
+    named = [part.partition(": ") for part in re.split(r",\s*(?=\w+: )", given)]
+    inputs = [Port(name[:LONGEST], None, kind[:LONGEST]) for name, _, kind in named if name]
+    return inputs, (Port("the result", None, " ".join(result.split())[:LONGEST]),)
+
+
+def _header(text: str, name: str) -> str:
+    """What stands between ``def forward(`` and its colon in a class; empty where nothing does.
+
+    Found from piece to piece: a pattern over the whole of the text can take hours on a file that
+    is made for it.
+    """
+    text = f"\n{text}"
+    at = text.find(f"\nclass {name}(")
+    end = text.find("\nclass ", at + 1)
+    opening = "\n  def forward(self: "
+    start = text.find(opening, at, end if end > 0 else len(text)) if at >= 0 else -1
+    stop = text.find(":\n", start + len(opening), start + LONGEST_HEADER) if start >= 0 else -1
+    return text[start + len(opening) : stop] if stop >= 0 else ""
 
 
 def _shaped(port: Port, traced: list[object]) -> Port:

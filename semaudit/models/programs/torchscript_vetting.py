@@ -36,7 +36,8 @@ QUANTIZED = CLASSES + "quantized."
 OPERATOR = re.compile(r"(?<![\w.])ops\b(?:\.(\w+)\.(\w+))?")
 BUILTIN = re.compile(r"(?<![\w.])torch\b(?:\.(\w+))?")
 # A path of a class is written in one piece; taken apart, it could hide what it names.
-APART = re.compile(r"__torch__(?:\.\w+)*\s*[^\w\s.,:()\[\]=]|__torch__(?:\.\w+)*(?:\s+\.|\.\s)")
+# A start within a path is none: it would make the search quadratic.
+APART = re.compile(r"(?<![\w.])__torch__(?:\.\w+)*(?:\s*[^\w\s.,:()\[\]=]|\s+\.|\.\s)")
 METHOD = re.compile(r"\.\s*(\w+)")
 GETATTR = re.compile(r"(?<![\w.])getattr\b(?:\(\w+, \"([\w.\-]*)\"\))?")
 CODE_PICKLES = ("data.pkl", "constants.pkl")
