@@ -59,8 +59,11 @@ def feature_distance(rung: Rung) -> Tensor:
 
 @rung_metric(bounds=(0, INF))
 def logit_distance(rung: Rung) -> Tensor:
-    """Euclidean distance of the centred logits."""
-    return divergence.logit_distance(rung.clean.logits, rung.current.logits)
+    """Euclidean distance of the logits, centred under softmax."""
+    if rung.clean.activation == "softmax":
+        return divergence.logit_distance(rung.clean.logits, rung.current.logits)
+    distance: Tensor = torch.linalg.vector_norm(rung.current.logits - rung.clean.logits, dim=-1)
+    return distance
 
 
 @image_metric(bounds=(0, 1), needs_classes=True)
@@ -86,6 +89,6 @@ def entropy_bounds(activation: Activation, num_classes: int) -> Bounds:
 
 @image_metric(bounds=(0, INF))
 def logit_norm(view: View) -> Tensor:
-    """Euclidean norm of the clean centred logits."""
-    norm: Tensor = torch.linalg.vector_norm(divergence.centred(view.logits), dim=-1)
+    """Euclidean norm of the clean logits, centred under softmax."""
+    norm: Tensor = torch.linalg.vector_norm(view.scores, dim=-1)
     return norm

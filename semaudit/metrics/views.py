@@ -68,6 +68,14 @@ class View:
         return self._log_softmax[:, None]
 
     @cached_property
+    def scores(self) -> Tensor:
+        """The logits less what the output does not depend on, (n, classes).
+
+        Softmax does not see what is common to all; labels and embeddings see everything.
+        """
+        return divergence.centred(self.logits) if self.activation == "softmax" else self.logits
+
+    @cached_property
     def directions(self) -> Tensor:
         """The embeddings at length 1, (n, d)."""
         return divergence.unit(self.logits)

@@ -15,7 +15,7 @@ from scipy.special import softmax
 from scipy.stats import rankdata
 from torch import Tensor
 
-from semaudit.metrics import METRICS, Rung
+from semaudit.metrics import METRICS, Rung, View
 from semaudit.metrics.outputs import (
     confidence,
     entropy,
@@ -128,3 +128,14 @@ def test_the_bound_of_the_top5_distance_is_reached() -> None:
     clean = torch.tensor([[9.0, 8, 7, 6, 5, 4, 3, 2, 1, 0]]).double()
     worst = torch.tensor([[0.0, 0, 0, 0, 9, 8, 7, 6, 5, 4]]).double()
     assert top5_distance(Rung(view(clean), view(worst))).item() == largest
+
+
+def test_of_labels_a_common_offset_counts() -> None:
+    """Centred, the one logit of a binary model would be zero whatever it says."""
+    images = torch.zeros(2, 3, 4, 4)
+    one = View(images, torch.tensor([[3.0], [-1.0]]).double(), None, "sigmoid")
+    other = View(images, torch.tensor([[1.0], [-1.5]]).double(), None, "sigmoid")
+    assert logit_distance(Rung(one, other)).tolist() == [2.0, 0.5]
+    assert logit_norm(one).tolist() == [3.0, 1.0]
+    softmax = View(images, torch.tensor([[3.0, 5.0], [1.0, 1.0]]).double(), None)
+    assert logit_norm(softmax).tolist() == [2**0.5, 0.0]
