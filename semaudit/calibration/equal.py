@@ -38,7 +38,7 @@ def at_ssim(
     ]
     out = [probe.name for probe in battery if probe.name not in {each.name for each in kept}]
     if out:
-        notes.append(f"left out, for no strength of theirs has that SSIM: {', '.join(out)}")
+        notes.append(f"left out, for no strength within their limits has that SSIM: {', '.join(out)}")
     return kept, tuple(notes)
 
 
@@ -50,7 +50,7 @@ def _strength(probe: Probe, level: float, meter: Meter) -> float | None:
     if probe.family == NOISE_FLOOR_FAMILY:
         return None
     draws = meter.draws(probe)
-    highest = get(probe.perturbation).max_strength
+    highest = probe.limit or get(probe.perturbation).max_strength
     found = strength_at(-level, lambda each: -meter.ssim(probe, each, draws), highest)
     if found is None:
         return None
