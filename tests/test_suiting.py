@@ -79,7 +79,7 @@ def test_a_probe_that_cannot_is_left_out_and_named(
     assert "contrast" not in {probe.name for probe in report.battery}
     assert "gaussian_noise" in {probe.name for probe in report.battery}
     (note,) = (note for note in report.data.notes if note.startswith("left out"))
-    assert note == "left out, for no strength of theirs has that SSIM: contrast"
+    assert note == "left out, for no strength within their limits has that SSIM: contrast"
     with pytest.raises(ProbeError, match=r"takes the pictures to a mean SSIM of 0\.9"):
         semaudit.scan(
             MODEL,

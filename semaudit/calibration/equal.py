@@ -38,7 +38,8 @@ def at_ssim(
     ]
     out = [probe.name for probe in battery if probe.name not in {each.name for each in kept}]
     if out:
-        notes.append(f"left out, for no strength within their limits has that SSIM: {', '.join(out)}")
+        said = "left out, for no strength within their limits has that SSIM"
+        notes.append(f"{said}: {', '.join(out)}")
     return kept, tuple(notes)
 
 
