@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from semaudit import folder, gates, manifest, runtime
 from semaudit.battery import open_battery
 from semaudit.errors import UsageError
+from semaudit.gradients import survey
 from semaudit.inspection import compare_preprocessing, label_warnings, preprocessing_warnings
-from semaudit.measure import as_point
+from semaudit.measure import Asked, Smoothness, as_point
 from semaudit.metric import Activation, Metric
 from semaudit.metrics import GATEABLE, View
 from semaudit.metrics.outputs import entropy_bounds
@@ -44,13 +45,17 @@ if TYPE_CHECKING:
 
 
 def measurable(
-    activation: Activation, num_classes: int, *, taxonomy: bool = False
+    activation: Activation, num_classes: int, *, taxonomy: bool = False, gradients: bool = False
 ) -> dict[str, Metric]:
     """What can be measured of such outputs, and in which range.
 
     An embedding has no classes, and transport needs a tree of them.
     """
-    known = {name: each for name, each in GATEABLE.items() if taxonomy or name != TRANSPORT}
+    known = {
+        name: each
+        for name, each in GATEABLE.items()
+        if (taxonomy or name != TRANSPORT) and (gradients or not each.needs_gradients)
+    }
     if activation == "none":
         return {name: metric for name, metric in known.items() if not metric.needs_classes}
     entropy = replace(known["entropy"], bounds=entropy_bounds(activation, num_classes))
@@ -180,9 +185,13 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     seen = View(logits.new_empty(0), logits.double().cpu(), None, classifier.activation)
     reference = as_point(seen).numpy()
     metrics = measurable(
-        classifier.activation, classifier.num_classes, taxonomy=taxonomy is not None
+        classifier.activation,
+        classifier.num_classes,
+        taxonomy=taxonomy is not None,
+        gradients=settings.gradients,
     )
     battery, notes = suit(battery, classifier, data, settings, place.device)
+    ability = survey(classifier) if settings.gradients else None
     layout = layout_of(battery)
     bound = gates.bind(limits, metrics, layout, source.labelled, classifier.activation)
     names = source.class_names or classifier.class_names.names
@@ -200,7 +209,12 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             layout=layout,
             watch=watch,
             max_unreadable=settings.max_unreadable,
-            taxonomy=taxonomy,
+            asked=Asked(
+                taxonomy=taxonomy,
+                smoothness=None
+                if ability is None
+                else Smoothness(ability, settings.gradient_samples),
+            ),
         )
         samples = Samples(work, layout)
         if source.labelled and not settings.trust_inputs:
@@ -217,7 +231,11 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             names=names,
             seed=settings.seed,
             metrics=list(metrics.values()),
-            notes=notes if taxonomy is None else [*notes, taxonomy.note],
+            notes=[
+                *notes,
+                *([] if taxonomy is None else [taxonomy.note]),
+                *([] if ability is None else ability.notes),
+            ],
             unreadable=[Unread(image=u.where, reason=u.reason) for u in streamed.unreadable],
             unreadable_count=streamed.unreadable_count,
             warnings=warnings,

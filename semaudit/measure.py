@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semaudit.errors import AuditError
+from semaudit.gradients import Ability, at_pictures
+from semaudit.gradients.along import Slopes, has_gradients
 from semaudit.layout import NOISE_FLOOR_FAMILY
 from semaudit.metrics import IMAGE_FUNCTIONS, PATH_FUNCTIONS, RUNG_FUNCTIONS, View
 from semaudit.metrics.derived import ONSET
@@ -23,6 +25,35 @@ from semaudit.taxonomy import Taxonomy
 from semaudit.trace import Trace, look, walk
 
 Array = NDArray[np.float64]
+
+SLOPES = "input gradients"
+"""What the draws at clean pictures are keyed by; no probe can be called so."""
+
+
+@dataclass(frozen=True)
+class Smoothness:
+    """Input gradients, as a scan measures them.
+
+    Attributes:
+        ability: what can be differentiated of the classifier.
+        samples: how many random numbers an estimate takes.
+    """
+
+    ability: Ability
+    samples: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a scan measures beside outputs.
+
+    Attributes:
+        taxonomy: weighs the shift by meaning; on the classifier's device.
+        smoothness: input gradients.
+    """
+
+    taxonomy: Taxonomy | None = None
+    smoothness: Smoothness | None = None
 
 
 @dataclass(frozen=True)
@@ -54,24 +85,32 @@ def measure(
     image_ids: Sequence[str],
     seed: int,
     step: Callable[[int], None] = lambda _: None,
-    taxonomy: Taxonomy | None = None,
+    asked: Asked | None = None,
+    labels: Tensor | None = None,
 ) -> Measures:
     """Measure images (n, c, h, w) in [0, 1], on the classifier's device, under every probe.
 
-    With a taxonomy, on that device too, the semantic transport is measured as well.
+    Labels (n,), -1 for none, are what the gradients of the loss need.
 
     Raises:
         AuditError: an output is not finite; names the image, the probe and the strength.
         PluginError: a metric of a plugin fails, or leaves its bounds; names the metric.
     """
-    with torch.inference_mode():
-        clean = replace(look(classifier, images), taxonomy=taxonomy)
+    asked = asked or Asked()
+    with torch.no_grad():  # not inference mode, whose tensors take no part in a gradient
+        clean = replace(look(classifier, images), taxonomy=asked.taxonomy)
         draws = [Draw.of(seed, probe.name, image_ids, images.device) for probe in battery]
+        columns: dict[str, Tensor] = {}
+        slopes = None
+        if asked.smoothness is not None:
+            draw = Draw.of(seed, SLOPES, image_ids, images.device)
+            columns = _slopes_at(classifier, asked.smoothness, clean, labels, draw)
+            slopes, clean = _slopes_along(asked.smoothness, clean, labels)
         traces = [
-            walk(classifier, probe, clean, draw, step)
+            walk(classifier, probe, clean, draw, step, slopes if has_gradients(probe) else None)
             for probe, draw in zip(battery, draws, strict=True)
         ]
-        measures = _gather(clean, traces)
+        measures = _gather(clean, traces, columns)
         _check_finite(measures, battery, image_ids)
         refuse_out_of_bounds("image", measures.images)
         refuse_out_of_bounds("path", measures.paths)
@@ -82,20 +121,41 @@ def measure(
     return measures
 
 
-def _gather(clean: View, traces: Sequence[Trace]) -> Measures:
+def _slopes_at(
+    classifier: Classifier, smoothness: Smoothness, clean: View, labels: Tensor | None, draw: Draw
+) -> dict[str, Tensor]:
+    """The columns of `semaudit.gradients` for the clean pictures."""
+    return at_pictures(classifier, smoothness.ability, clean, labels, draw, smoothness.samples)
+
+
+def _slopes_along(
+    smoothness: Smoothness, clean: View, labels: Tensor | None
+) -> tuple[Slopes | None, View]:
+    """What takes gradients along ladders, and the clean view with its own."""
+    differentiator = smoothness.ability.differentiator
+    if differentiator is None or clean.activation == "none":
+        return None, clean
+    slopes = Slopes.of(differentiator, clean, labels)
+    everyone = torch.arange(len(clean.images), device=clean.images.device)
+    seen = slopes.look(clean.images, everyone, loss=True)
+    return slopes, replace(clean, gradient=seen.gradient, loss_gradient=seen.loss_gradient)
+
+
+def _gather(clean: View, traces: Sequence[Trace], columns: Mapping[str, Tensor]) -> Measures:
     """Bring everything to the host in one read."""
     n = len(clean.images)
     dtype = clean.logits.dtype
-    image = [clean.top_class.to(dtype), *(function(clean) for function in IMAGE_FUNCTIONS.values())]
+    named = {name: function(clean) for name, function in IMAGE_FUNCTIONS.items()} | dict(columns)
+    image = [clean.top_class.to(dtype), *named.values()]
     path = [torch.stack([trace.paths[name] for trace in traces], 1) for name in PATH_FUNCTIONS]
     rung = [torch.cat([trace.rungs[name] for trace in traces], 1) for name in RUNG_FUNCTIONS]
     classes = torch.cat([trace.classes for trace in traces], 1).to(dtype)
-    columns = [*(values[:, None] for values in image), *path, *rung, classes]
-    host: Array = torch.cat([column.to(dtype) for column in columns], 1).cpu().double().numpy()
-    pieces = iter(np.split(host, np.cumsum([column.shape[1] for column in columns])[:-1], axis=1))
+    every = [*(values[:, None] for values in image), *path, *rung, classes]
+    host: Array = torch.cat([column.to(dtype) for column in every], 1).cpu().double().numpy()
+    pieces = iter(np.split(host, np.cumsum([column.shape[1] for column in every])[:-1], axis=1))
     clean_classes = next(pieces).reshape(n).astype(np.int64)
     return Measures(
-        images={name: next(pieces).reshape(n) for name in IMAGE_FUNCTIONS},
+        images={name: next(pieces).reshape(n) for name in named},
         paths={name: next(pieces) for name in PATH_FUNCTIONS},
         rungs={name: next(pieces) for name in RUNG_FUNCTIONS},
         clean_classes=clean_classes,

@@ -26,6 +26,7 @@ class Metric:
         description: one line.
         needs_classes: whether an embedding, which names no class, has none of it.
         shown: whether the tables of a report have a column for it, as those of plugins do.
+        needs_gradients: whether it is measured only where input gradients are.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Metric:
     description: str
     needs_classes: bool = False
     shown: bool = False
+    needs_gradients: bool = False
 
 
 SCORE = Metric("score", "jump", "path", (0, 100), True, "Continuity score: 100 x (1 - mean jump).")

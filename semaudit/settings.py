@@ -92,6 +92,10 @@ class Settings(BaseModel):
     taxonomy: str | None = Field(
         None, description="tree of classes that weighs the shift: head, or a YAML or JSON file"
     )
+    gradients: bool = Field(True, description="measure how smooth the input gradient is")
+    gradient_samples: Positive = Field(
+        4, description="random projections, directions and draws in an estimate on gradients"
+    )
     fail_on: Strings = Field((), description="limits, as 'flip_rate[noise]<=0.05'")
     accept_inconclusive: bool = Field(False, description="exit 0 for inconclusive gates")
     plugin: Strings = Field((), description="Python files with probes or metrics; they are run")

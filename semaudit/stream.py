@@ -16,12 +16,11 @@ from semaudit.images import Batch, ImageSource, add_digests, as_float
 from semaudit.images.intake import Intake
 from semaudit.images.reading import Unreadable
 from semaudit.layout import Layout
-from semaudit.measure import Measures, measure
+from semaudit.measure import Asked, Measures, measure
 from semaudit.models import Classifier
 from semaudit.probes import Probe
 from semaudit.runtime import Halving, Runtime
 from semaudit.store import SampleWriter
-from semaudit.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def stream(
     layout: Layout,
     watch: Watch,
     max_unreadable: float = 0.01,
-    taxonomy: Taxonomy | None = None,
+    asked: Asked | None = None,
 ) -> Streamed:
     """Measure every picture of the source under the battery and write the tables to ``folder``.
 
@@ -122,7 +121,8 @@ def stream(
             def measured(part: Tensor, span: slice, batch: Batch = batch) -> Measures:
                 counter.restart()
                 images, ids = as_float(part, place.device), batch.image_ids[span]
-                return measure(classifier, battery, images, ids, seed, counter.step, taxonomy)
+                labels = batch.labels[span]
+                return measure(classifier, battery, images, ids, seed, counter.step, asked, labels)
 
             for span, measures in halving.parts(batch.images, measured):
                 writer.append(batch.image_ids[span], batch.labels[span].numpy(), measures)

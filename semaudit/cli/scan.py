@@ -230,6 +230,21 @@ def scan(
             rich_help_panel=_BATTERY,
         ),
     ] = None,
+    gradients: Annotated[
+        bool | None,
+        typer.Option(
+            "--gradients/--no-gradients",
+            help="Measure how smooth the input gradient is; on.",
+            rich_help_panel=_BATTERY,
+        ),
+    ] = None,
+    gradient_samples: Annotated[
+        int | None,
+        typer.Option(
+            help="Random projections, directions and draws in such an estimate; 4.",
+            rich_help_panel=_BATTERY,
+        ),
+    ] = None,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(

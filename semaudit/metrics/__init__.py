@@ -15,7 +15,7 @@ decorators `rung_metric`, `path_metric` and `image_metric`, which are its interf
 
 from __future__ import annotations
 
-from semaudit.metrics import derived, inputs, outputs, paths, transport
+from semaudit.metrics import derived, gradients, inputs, outputs, paths, transport
 from semaudit.metrics.registry import (
     GATEABLE,
     IMAGE_FUNCTIONS,
@@ -41,6 +41,7 @@ __all__ = [
     "View",
     "declare",
     "derived",
+    "gradients",
     "image_metric",
     "inputs",
     "of_function",

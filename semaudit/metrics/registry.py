@@ -66,22 +66,38 @@ def declare(
     comparable: bool = True,
     needs_classes: bool = False,
     shown: bool = False,
+    needs_gradients: bool = False,
 ) -> Metric:
     """Register a metric whose numbers come from elsewhere (the onset search, the labels)."""
     if name in GATEABLE:
         raise ValueError(f"metric {name!r} is registered twice")
     metric = Metric(
-        name, column or name, level, bounds, comparable, description, needs_classes, shown
+        name,
+        column or name,
+        level,
+        bounds,
+        comparable,
+        description,
+        needs_classes,
+        shown,
+        needs_gradients,
     )
     _METRICS[name] = metric
     return metric
 
 
 def rung_metric(
-    bounds: Bounds, *, name: str = "", needs_classes: bool = False
+    bounds: Bounds, *, name: str = "", needs_classes: bool = False, needs_gradients: bool = False
 ) -> Callable[[Function[Rung]], Function[Rung]]:
     """Register a function of one rung, (n,): its column is the function's name."""
-    return _registering("rung", bounds, name, needs_classes, lambda rung: len(rung.clean.images))
+    return _registering(
+        "rung",
+        bounds,
+        name,
+        needs_classes,
+        lambda rung: len(rung.clean.images),
+        needs_gradients=needs_gradients,
+    )
 
 
 def path_metric(
@@ -155,6 +171,8 @@ def _registering(
     name: str,
     needs_classes: bool,
     count: Callable[[Seen], int],
+    *,
+    needs_gradients: bool = False,
 ) -> Callable[[Function[Seen]], Function[Seen]]:
     def register(function: Function[Seen]) -> Function[Seen]:
         column = function.__name__
@@ -180,6 +198,7 @@ def _registering(
             column=column,
             needs_classes=needs_classes,
             shown=not _is_ours(function),
+            needs_gradients=needs_gradients,
         )
         _TABLES[level][column] = _checked(made, function, count)
         return function

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -35,6 +36,9 @@ class View:
             label that holds or not. None: they are an embedding.
         taxonomy: how far apart in meaning the classes are, where that was asked for; of a rung,
             the clean view's counts.
+        gradient: input gradient of the clean class's logit, (n, c, h, w); None where none was
+            taken.
+        loss_gradient: of the loss of the labels; all 0 for a picture without one.
     """
 
     images: Tensor
@@ -42,6 +46,8 @@ class View:
     features: Tensor | None
     activation: Activation = "softmax"
     taxonomy: Taxonomy | None = None
+    gradient: Tensor | None = None
+    loss_gradient: Tensor | None = None
 
     @cached_property
     def log_probabilities(self) -> Tensor:
@@ -117,9 +123,13 @@ class View:
 
     def rows(self, index: Tensor) -> View:
         """The view of some of the images, by a tensor of their indices."""
-        features = None if self.features is None else self.features[index]
         return replace(
-            self, images=self.images[index], logits=self.logits[index], features=features
+            self,
+            images=self.images[index],
+            logits=self.logits[index],
+            features=_rows(self.features, index),
+            gradient=_rows(self.gradient, index),
+            loss_gradient=_rows(self.loss_gradient, index),
         )
 
     @cached_property
@@ -140,6 +150,27 @@ class View:
     def reference(self) -> Reference:
         """What SSIM needs of the clean side, computed once for all probes."""
         return reference(self.images)
+
+
+def _rows(tensor: Tensor | None, index: Tensor) -> Tensor | None:
+    return None if tensor is None else tensor[index]
+
+
+def joined(views: Sequence[View]) -> View:
+    """One view of the pictures of several, in their order; they have the same parts."""
+
+    def together(tensors: Sequence[Tensor | None]) -> Tensor | None:
+        there = [tensor for tensor in tensors if tensor is not None]
+        return torch.cat(there) if there else None
+
+    return replace(
+        views[0],
+        images=torch.cat([view.images for view in views]),
+        logits=torch.cat([view.logits for view in views]),
+        features=together([view.features for view in views]),
+        gradient=together([view.gradient for view in views]),
+        loss_gradient=together([view.loss_gradient for view in views]),
+    )
 
 
 @dataclass(frozen=True)

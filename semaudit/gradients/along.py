@@ -1,0 +1,57 @@
+"""Input gradients along a ladder: of what the clean picture's class and label were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from semaudit.gradients.differentiate import Differentiator
+from semaudit.gradients.functionals import ClassLogit, Functional, Loss
+from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.metrics.views import View
+from semaudit.probes import Probe
+
+ALONG = (NOISE_FLOOR_FAMILY, "noise", "blur", "photometric", "subpixel_shift")
+"""The families, and the probe, along which gradients are taken: what leaves points where they were,
+or nearly so, for a gradient that moves with the picture has turned without a fault of the model."""
+
+
+def has_gradients(probe: Probe) -> bool:
+    """Whether gradients are taken along a probe's ladder."""
+    return probe.family in ALONG or probe.name in ALONG
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Looks at changed pictures and keeps the slopes of what the clean ones were.
+
+    Attributes:
+        differentiator: the classifier.
+        logit: of the n clean top-1 classes.
+        loss: of their labels, or None.
+    """
+
+    differentiator: Differentiator
+    logit: ClassLogit
+    loss: Loss | None
+
+    @classmethod
+    def of(cls, differentiator: Differentiator, clean: View, labels: Tensor | None) -> Slopes:
+        """Fix the functionals at the clean view and the labels (n,), -1 for none."""
+        loss = None
+        if labels is not None and bool((labels >= 0).any()):
+            loss = Loss(labels.to(clean.logits.device), clean.activation)
+        return cls(differentiator, ClassLogit(clean.top_class), loss)
+
+    def look(self, images: Tensor, rows: Tensor, *, loss: bool) -> View:
+        """See images of these rows (n,) of the batch, with their gradients.
+
+        The gradient of the loss only where it is asked for: it costs a backward pass of its own.
+        """
+        functionals: list[Functional] = [self.logit.rows(rows)]
+        if loss and self.loss is not None:
+            functionals.append(self.loss.rows(rows))
+        seen = self.differentiator(images, *functionals)
+        gradient, *others = seen.gradients
+        return replace(seen.view, gradient=gradient, loss_gradient=others[0] if others else None)
