@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semaudit import folder, gates, manifest, runtime
+from semaudit.asking import ask, selected
 from semaudit.battery import open_battery
 from semaudit.errors import UsageError
-from semaudit.gradients import survey
 from semaudit.inspection import compare_preprocessing, label_warnings, preprocessing_warnings
-from semaudit.measure import Asked, Smoothness, as_point
+from semaudit.measure import as_point
 from semaudit.metric import Activation, Metric
 from semaudit.metrics import GATEABLE, View
 from semaudit.metrics.outputs import entropy_bounds
@@ -164,7 +164,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     refuse_limits_without_tree(limits, settings.taxonomy)
     loaded = load_plugins(settings)
     select = None if resolved.origins["select"] == DEFAULT else settings.select
-    chosen = open_battery(settings.battery, select, settings.ignore)
+    chosen = open_battery(settings.battery, selected(settings, select), settings.ignore)
     battery = chosen.probes
     # Twice: what can be refused before the model and the pictures are opened is refused then.
     gates.bind(limits, GATEABLE, layout_of(battery), True, "softmax")
@@ -191,7 +191,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
         gradients=settings.gradients,
     )
     battery, notes = suit(battery, classifier, data, settings, place.device)
-    ability = survey(classifier) if settings.gradients else None
+    asked, more = ask(settings, classifier, battery, taxonomy)
     layout = layout_of(battery)
     bound = gates.bind(limits, metrics, layout, source.labelled, classifier.activation)
     names = source.class_names or classifier.class_names.names
@@ -209,12 +209,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             layout=layout,
             watch=watch,
             max_unreadable=settings.max_unreadable,
-            asked=Asked(
-                taxonomy=taxonomy,
-                smoothness=None
-                if ability is None
-                else Smoothness(ability, settings.gradient_samples),
-            ),
+            asked=asked,
         )
         samples = Samples(work, layout)
         if source.labelled and not settings.trust_inputs:
@@ -234,7 +229,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             notes=[
                 *notes,
                 *([] if taxonomy is None else [taxonomy.note]),
-                *([] if ability is None else ability.notes),
+                *more,
             ],
             unreadable=[Unread(image=u.where, reason=u.reason) for u in streamed.unreadable],
             unreadable_count=streamed.unreadable_count,

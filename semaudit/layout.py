@@ -1,7 +1,8 @@
 """How cells (a probe at a rung) add up to probes, families and the whole: the one rule.
 
 A probe's value is the mean of its rungs, a family's the mean of its probes, the whole the mean of
-its families. So no family counts more for having more probes. The noise floor never counts.
+its families. So no family counts more for having more probes. The noise floor and the worst case
+never count: they stand beside the whole.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ Array = NDArray[np.float64]
 NOISE_FLOOR_FAMILY = "identity"
 """The family of the probe that changes nothing: every battery starts with it."""
 
+ADVERSARIAL_FAMILY = "adversarial"
+"""The family of the probes whose worst change is searched for."""
+
+ASIDE = (NOISE_FLOOR_FAMILY, ADVERSARIAL_FAMILY)
+"""Families that stand beside the whole: the mean over drawn changes holds no worst case."""
+
 
 @dataclass(frozen=True)
 class Track:
@@ -27,6 +34,11 @@ class Track:
     name: str
     family: str
     ladder: tuple[float, ...]
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a part of the whole."""
+        return self.family not in ASIDE
 
 
 @dataclass(frozen=True)
@@ -45,8 +57,7 @@ class Layout:
     @property
     def families(self) -> tuple[str, ...]:
         """The families that count, in the battery's order."""
-        names = dict.fromkeys(track.family for track in self.tracks)
-        return tuple(name for name in names if name != NOISE_FLOOR_FAMILY)
+        return tuple(dict.fromkeys(track.family for track in self.tracks if track.counts))
 
     @property
     def spans(self) -> tuple[slice, ...]:
@@ -56,13 +67,14 @@ class Layout:
 
     @property
     def counted(self) -> NDArray[np.bool_]:
-        """(C,) which cells count: all but the noise floor's."""
-        return np.array([self.tracks[t].family != NOISE_FLOOR_FAMILY for t, _ in self.cells])
+        """(C,) which cells are a part of the whole."""
+        return np.array([self.tracks[t].counts for t, _ in self.cells])
 
     def matching(self, pattern: str | None) -> tuple[int, ...]:
         """The tracks of a probe's name, a family's name or a glob; None: all that count.
 
-        The noise floor answers to its own name only: under ``*`` it would dilute the rest.
+        The noise floor and the worst case answer to their own names only: under ``*`` the one
+        would dilute the rest, and the other outweigh it.
         """
         wanted = "*" if pattern is None else pattern
         return tuple(
@@ -70,7 +82,7 @@ class Layout:
             for t, track in enumerate(self.tracks)
             if wanted in (track.name, track.family)
             or (
-                track.family != NOISE_FLOOR_FAMILY
+                track.counts
                 and (fnmatchcase(track.name, wanted) or fnmatchcase(track.family, wanted))
             )
         )

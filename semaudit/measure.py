@@ -13,7 +13,8 @@ from torch import Tensor
 from semaudit.errors import AuditError
 from semaudit.gradients import Ability, at_pictures
 from semaudit.gradients.along import Slopes, has_gradients
-from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.layout import ASIDE
+from semaudit.look import look
 from semaudit.metrics import IMAGE_FUNCTIONS, PATH_FUNCTIONS, RUNG_FUNCTIONS, View
 from semaudit.metrics.derived import ONSET
 from semaudit.metrics.registry import refuse_out_of_bounds
@@ -22,7 +23,8 @@ from semaudit.onset import find_onsets, first_flips
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe, layout_of
 from semaudit.taxonomy import Taxonomy
-from semaudit.trace import Trace, look, walk
+from semaudit.trace import Trace, walk
+from semaudit.worst import Hunt
 
 Array = NDArray[np.float64]
 
@@ -50,10 +52,12 @@ class Asked:
     Attributes:
         taxonomy: weighs the shift by meaning; on the classifier's device.
         smoothness: input gradients.
+        hunt: how worst cases are looked for.
     """
 
     taxonomy: Taxonomy | None = None
     smoothness: Smoothness | None = None
+    hunt: Hunt | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,15 @@ def measure(
             columns = _slopes_at(classifier, asked.smoothness, clean, labels, draw)
             slopes, clean = _slopes_along(asked.smoothness, clean, labels)
         traces = [
-            walk(classifier, probe, clean, draw, step, slopes if has_gradients(probe) else None)
+            walk(
+                classifier,
+                probe,
+                clean,
+                draw,
+                step,
+                slopes if has_gradients(probe) else None,
+                asked.hunt,
+            )
             for probe, draw in zip(battery, draws, strict=True)
         ]
         measures = _gather(clean, traces, columns)
@@ -115,9 +127,11 @@ def measure(
         refuse_out_of_bounds("image", measures.images)
         refuse_out_of_bounds("path", measures.paths)
         refuse_out_of_bounds("rung", measures.rungs)
-        measures.paths[ONSET.column] = _onsets(
-            classifier, battery, clean, draws, measures, image_ids
-        )
+        onsets = _onsets(classifier, battery, clean, draws, measures, image_ids)
+        for index, trace in enumerate(traces):
+            if trace.onsets is not None:
+                onsets[:, index] = trace.onsets.cpu().double().numpy()
+        measures.paths[ONSET.column] = onsets
     return measures
 
 
@@ -209,7 +223,7 @@ def _onsets(
     found = [
         flip
         for index, (probe, span) in enumerate(zip(battery, layout_of(battery).spans, strict=True))
-        if probe.family != NOISE_FLOOR_FAMILY
+        if probe.family not in ASIDE
         for flip in first_flips(flips[:, span], index, probe.ladder)
     ]
     strengths = find_onsets(classifier, clean, found, battery, draws)

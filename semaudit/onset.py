@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semaudit import perturbations
+from semaudit.look import look
 from semaudit.metrics import View
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe
-from semaudit.trace import look
 
 HALVINGS = 10
 """Each halves the bracket between two rungs: what is left is a thousandth of it."""

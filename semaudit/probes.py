@@ -10,8 +10,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from semaudit.errors import ProbeError, did_you_mean
-from semaudit.layout import NOISE_FLOOR_FAMILY, Layout, Track
+from semaudit.layout import ADVERSARIAL_FAMILY, NOISE_FLOOR_FAMILY, Layout, Track
 from semaudit.perturbations import Perturbation, get, registered
+from semaudit.perturbations.adversarial import SEARCHED
 from semaudit.probefile import ProbeEntry, read_probe_file
 from semaudit.yamlfile import KeyPath, line_of
 
@@ -97,6 +98,11 @@ def check_together(probes: Sequence[Probe]) -> None:
         if probe.family == NOISE_FLOOR_FAMILY and probe.perturbation != NOISE_FLOOR_FAMILY:
             raise ProbeError(
                 f"{probe.place}: the family {NOISE_FLOOR_FAMILY!r} is the noise floor's alone"
+            )
+        if probe.family == ADVERSARIAL_FAMILY and probe.perturbation not in SEARCHED:
+            raise ProbeError(
+                f"{probe.place}: in the family {ADVERSARIAL_FAMILY!r} the worst case is looked "
+                f"for, of {', '.join(SEARCHED)} only: give the probe another family"
             )
         places[probe.name] = probe.place
     for probe in probes:

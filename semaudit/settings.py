@@ -93,8 +93,15 @@ class Settings(BaseModel):
         None, description="tree of classes that weighs the shift: head, or a YAML or JSON file"
     )
     gradients: bool = Field(True, description="measure how smooth the input gradient is")
-    gradient_samples: Positive = Field(
-        4, description="random projections, directions and draws in an estimate on gradients"
+    gradient_samples: Positive | None = Field(
+        None,
+        description="random draws in an estimate on gradients; 4, or 2 if it is quick",
+    )
+    worst_case: bool = Field(
+        False, description="look for worst cases of every kind, and thoroughly"
+    )
+    worst_objective: Literal["jsd", "kl", "margin"] = Field(
+        "jsd", description="what the search for a worst case climbs"
     )
     fail_on: Strings = Field((), description="limits, as 'flip_rate[noise]<=0.05'")
     accept_inconclusive: bool = Field(False, description="exit 0 for inconclusive gates")

@@ -5,8 +5,8 @@ Images live only as long as their rung: what leaves is a few numbers an image.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,12 +14,14 @@ from torch import Tensor
 from semaudit import perturbations
 from semaudit.gradients.along import Slopes
 from semaudit.layout import NOISE_FLOOR_FAMILY
-from semaudit.metrics import PATH_FUNCTIONS, RUNG_FUNCTIONS, Rung, View, precise
+from semaudit.look import Look, look, look_again
+from semaudit.metrics import PATH_FUNCTIONS, RUNG_FUNCTIONS, Rung, View
 from semaudit.metrics.steps import Step, path_of, step_between
-from semaudit.metrics.views import joined
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe
+from semaudit.worst import CHEAP, Hunt, is_searched, worst_frames
+from semaudit.worst.segment import FirstFlips
 
 
 @dataclass(frozen=True)
@@ -30,38 +32,13 @@ class Trace:
         rungs: by column of each rung metric, (n, K).
         paths: by column of each path metric, (n,).
         classes: top-1 class at each rung, (n, K).
+        onsets: of a searched probe, the strength at which each image flips, (n,); NaN: never.
     """
 
     rungs: dict[str, Tensor]
     paths: dict[str, Tensor]
     classes: Tensor
-
-
-Look = Callable[[Tensor, Tensor], View]
-"""From images and their rows in the batch, (n,), to what the classifier makes of them."""
-
-
-def look(classifier: Classifier, images: Tensor) -> View:
-    """Run the classifier on images (n, c, h, w) and keep its outputs in the precise dtype."""
-    outputs = classifier(images)
-    dtype = precise(images.device)
-    features = None if outputs.features is None else outputs.features.to(dtype)
-    return View(images, outputs.logits.to(dtype), features, classifier.activation)
-
-
-def look_again(see: Look, images: Tensor) -> View:
-    """See the same images in another batch: reversed and cut in two uneven parts.
-
-    What differs then from the first look is the noise floor, which precision alone makes. One
-    image alone is seen in a batch of two.
-    """
-    n = len(images)
-    rows = torch.arange(n, device=images.device).flip(0)
-    if n == 1:
-        return see(images.expand(2, -1, -1, -1), rows.expand(2)).rows(rows)
-    cut = n // 2 + n % 2
-    seen = joined([see(images[part], part) for part in (rows[:cut], rows[cut:])])
-    return replace(seen.rows(rows), images=images)
+    onsets: Tensor | None = None
 
 
 def walk(
@@ -71,6 +48,7 @@ def walk(
     draw: Draw,
     step: Callable[[int], None] = lambda _: None,
     slopes: Slopes | None = None,
+    hunt: Hunt | None = None,
 ) -> Trace:
     """Walk a probe's ladder from the clean view and measure every rung.
 
@@ -81,23 +59,26 @@ def walk(
         draw: the random numbers of these images under this probe.
         step: told the number of images done after each rung.
         slopes: takes input gradients along the ladder, where the probe is one that has them.
+        hunt: how a worst case is looked for, where the probe is one that has it looked for.
     """
-    perturb = perturbations.get(probe.perturbation)
     again = probe.family == NOISE_FLOOR_FAMILY
     everyone = torch.arange(len(clean.images), device=clean.images.device)
     rungs: dict[str, list[Tensor]] = {column: [] for column in RUNG_FUNCTIONS}
     classes: list[Tensor] = []
     steps: list[Step] = []
+    flips = FirstFlips(clean) if is_searched(probe) and clean.activation != "none" else None
     previous = clean
-    for strength in probe.ladder:
+    frames = _frames(classifier, probe, clean, draw, hunt)
+    for strength, images in zip(probe.ladder, frames, strict=True):
         see = _seeing(classifier, slopes, last=strength == probe.ladder[-1])
-        images = perturb(clean.images, strength, draw)
         current = look_again(see, images) if again else see(images, everyone)
         rung = Rung(clean, current)
         for column, function in RUNG_FUNCTIONS.items():
             rungs[column].append(function(rung))
         steps.append(step_between(previous, current))
         classes.append(current.top_class)
+        if flips is not None:
+            flips.see(current, strength)
         previous = current
         step(len(clean.images))
     path = path_of(probe.ladder, rungs["shift"], steps)
@@ -105,7 +86,18 @@ def walk(
         rungs={column: torch.stack(values, 1) for column, values in rungs.items()},
         paths={column: function(path) for column, function in PATH_FUNCTIONS.items()},
         classes=torch.stack(classes, 1),
+        onsets=None if flips is None else flips.onsets(classifier),
     )
+
+
+def _frames(
+    classifier: Classifier, probe: Probe, clean: View, draw: Draw, hunt: Hunt | None
+) -> Iterator[Tensor]:
+    """The pictures at each rung."""
+    if is_searched(probe):
+        return worst_frames(classifier, probe, clean, draw, hunt or Hunt(CHEAP, None))
+    perturb = perturbations.get(probe.perturbation)
+    return (perturb(clean.images, strength, draw) for strength in probe.ladder)
 
 
 def _seeing(classifier: Classifier, slopes: Slopes | None, *, last: bool) -> Look:

@@ -10,11 +10,12 @@ import torch
 from known_models import BreaksWhenBright, Linear, classifier, pictures
 
 from semaudit.errors import AuditError
+from semaudit.look import look
 from semaudit.measure import measure
 from semaudit.metrics import IMAGE_FUNCTIONS, PATH_FUNCTIONS, RUNG_FUNCTIONS
 from semaudit.perturbations import Draw
 from semaudit.probes import load_probes, select_battery
-from semaudit.trace import look, walk
+from semaudit.trace import walk
 
 SIZE = (3, 8, 8)
 IDS = tuple("abcdefg")

@@ -10,10 +10,11 @@ import torch
 from known_models import Ledger, Linear, Recorder, classifier, pictures
 
 from semaudit.divergence import jensen_shannon
+from semaudit.look import look, look_again
 from semaudit.metrics import PATH_FUNCTIONS, RUNG_FUNCTIONS
 from semaudit.perturbations import Draw, get
 from semaudit.probes import load_probes, select_battery
-from semaudit.trace import look, look_again, walk
+from semaudit.trace import walk
 
 SIZE = (3, 8, 8)
 IDS = tuple("abcde")

@@ -241,9 +241,21 @@ def scan(
     gradient_samples: Annotated[
         int | None,
         typer.Option(
-            help="Random projections, directions and draws in such an estimate; 4.",
+            help="Random draws in such an estimate; 4, or 2 if the battery is quick.",
             rich_help_panel=_BATTERY,
         ),
+    ] = None,
+    worst_case: Annotated[
+        bool | None,
+        typer.Option(
+            "--worst-case",
+            help="Look for worst cases of every kind (the family adversarial), and thoroughly.",
+            rich_help_panel=_BATTERY,
+        ),
+    ] = None,
+    worst_objective: Annotated[
+        str | None,
+        typer.Option(help="What that search climbs: jsd, kl or margin.", rich_help_panel=_BATTERY),
     ] = None,
     fail_on: Annotated[
         list[str] | None,

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from semaudit.errors import AuditError
 from semaudit.fourier.grid import Waves, signs, stack
+from semaudit.look import look
 from semaudit.metrics import View
 from semaudit.models import Classifier
 from semaudit.runtime import Halving
-from semaudit.trace import look
 
 FLIPS, SHIFT, ERRORS, BROKEN = range(4)
 """The rows of what `sweep` returns."""

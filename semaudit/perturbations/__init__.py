@@ -1,6 +1,7 @@
 """Changes that keep the meaning of a picture: importing this registers the built-in families."""
 
 from semaudit.perturbations import (
+    adversarial,
     blur,
     codec,
     colour,
@@ -33,4 +34,5 @@ _FAMILIES = (
     watermark,
     frequency,
     weather,
+    adversarial,
 )

@@ -63,8 +63,12 @@ def hue(images: Tensor, strength: Strength, draw: Draw) -> Tensor:
     if not is_colour(images):
         return images
     angle = double(per_image(strength, images)) * (2 * math.pi)
-    cosine = angle.cos().to(images)
-    sine = draw.sign().to(images) * angle.sin().to(images)
+    return hue_turned(images, draw.sign().to(angle) * angle)
+
+
+def hue_turned(images: Tensor, angle: Tensor) -> Tensor:
+    """Images (n, 3, h, w) with their hue turned by angles (n, 1, 1, 1), radians in double."""
+    cosine, sine = angle.cos().to(images), angle.sin().to(images)
     grey = luma(images)
     chroma = images - grey
     return (chroma * cosine).add_(grey).add_(_quarter_turn(chroma).mul_(sine))

@@ -1,0 +1,56 @@
+"""What a scan measures beside outputs: made of the settings, once the model is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from semaudit.gradients import survey
+from semaudit.layout import ADVERSARIAL_FAMILY
+from semaudit.measure import Asked, Smoothness
+from semaudit.models import Classifier
+from semaudit.probes import Probe
+from semaudit.settings import Settings
+from semaudit.taxonomy import Taxonomy
+from semaudit.worst import CHEAP, FULL, Effort, Hunt, is_searched
+
+QUICK_SAMPLES, SAMPLES = 2, 4
+"""Random projections, directions and draws of an estimate, where the battery is the quick one, and
+else: so that slopes at a picture take no longer than its probes."""
+
+QUICK_RUNGS = 20
+"""A battery of at most so many rungs is a quick one."""
+
+
+def selected(settings: Settings, select: Sequence[str] | None) -> tuple[str, ...] | None:
+    """What selects the battery: ``--worst-case`` adds the worst cases to it."""
+    if not settings.worst_case:
+        return None if select is None else tuple(select)
+    return (*(settings.select if select is None else select), ADVERSARIAL_FAMILY)
+
+
+def ask(
+    settings: Settings,
+    classifier: Classifier,
+    battery: Sequence[Probe],
+    taxonomy: Taxonomy | None,
+) -> tuple[Asked, tuple[str, ...]]:
+    """Return what is measured, and notes on what is not."""
+    searched = any(is_searched(probe) for probe in battery)
+    if not settings.gradients and not searched:
+        return Asked(taxonomy), ()
+    ability = survey(classifier)
+    smoothness = None
+    if settings.gradients:
+        smoothness = Smoothness(ability, settings.gradient_samples or _samples(battery))
+    hunt = Hunt(_effort(settings), ability.differentiator) if searched else None
+    return Asked(taxonomy, smoothness, hunt), ability.notes
+
+
+def _samples(battery: Sequence[Probe]) -> int:
+    rungs = sum(len(probe.ladder) for probe in battery)
+    return QUICK_SAMPLES if rungs <= QUICK_RUNGS else SAMPLES
+
+
+def _effort(settings: Settings) -> Effort:
+    full = settings.worst_case or "full" in settings.select
+    return (FULL if full else CHEAP).towards(settings.worst_objective)

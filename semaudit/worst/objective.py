@@ -1,0 +1,51 @@
+"""What a search climbs: one number a picture that is large where the answer moved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from semaudit.metrics.views import View
+from semaudit.worst.effort import Objective
+
+
+@dataclass(frozen=True)
+class Climb:
+    """An objective at clean pictures: a functional for `semaudit.gradients`."""
+
+    clean: View
+    kind: Objective
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Return (n,)."""
+        return _OBJECTIVES[self.kind](self.clean, replace(self.clean, logits=logits))
+
+    def rows(self, index: Tensor) -> Climb:
+        """The objective of some of the pictures."""
+        return replace(self, clean=self.clean.rows(index))
+
+
+def _divergence(clean: View, current: View) -> Tensor:
+    """KL(p | p') in bits, the mean over labels; it grows without end where JSD stays below 1."""
+    before, after = clean.distributions, current.distributions
+    return (before.exp() * (before - after)).sum(-1).mean(-1) / math.log(2)
+
+
+def _margin(clean: View, current: View) -> Tensor:
+    """The best other class's logit less the clean class's; of labels, the nearest crossing of 0."""
+    if clean.activation == "sigmoid":
+        held = clean.logits.sign()
+        return (-held * current.logits).amax(-1)
+    top = clean.top_class[:, None]
+    others = current.logits.scatter(1, top, float("-inf"))
+    return others.amax(-1) - current.logits.gather(1, top)[:, 0]
+
+
+_OBJECTIVES: dict[Objective, Callable[[View, View], Tensor]] = {
+    "jsd": View.shift_to,
+    "kl": _divergence,
+    "margin": _margin,
+}
