@@ -234,6 +234,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             unreadable=[Unread(image=u.where, reason=u.reason) for u in streamed.unreadable],
             unreadable_count=streamed.unreadable_count,
             warnings=warnings,
+            doubts=[],
             preprocessing=compared,
             smoke_test=data is None and settings.dataset is None,
         )
