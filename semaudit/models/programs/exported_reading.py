@@ -12,7 +12,7 @@ from semaudit.models.programs.archives import Archive
 LARGEST_JSON = 32 << 20
 """Bytes; the graphs of large networks take some 5 MB."""
 MOST_VALUES = 2_000_000
-"""A network's graph has some 50 an operator. Python takes up to 200 bytes and a microsecond each."""
+"""A network's graph has some 50 an operator. Python takes up to 200 bytes each, and 2 s for all."""
 
 
 def exported_archive(path: Path) -> Archive:
