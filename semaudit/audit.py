@@ -18,9 +18,8 @@ from semaudit.battery import open_battery
 from semaudit.errors import UsageError
 from semaudit.inspection import compare_preprocessing, label_warnings, preprocessing_warnings
 from semaudit.measure import as_point
-from semaudit.metric import Activation, Metric
+from semaudit.metric import Activation, Metric, entropy_bounds
 from semaudit.metrics import GATEABLE, View
-from semaudit.metrics.outputs import entropy_bounds
 from semaudit.opening import (
     Data,
     Model,

@@ -16,6 +16,7 @@ from semaudit.images import NO_LABEL, FolderSource, ImageDataset, ImageSource, a
 from semaudit.images.decoding import DecodeError
 from semaudit.models import Classifier, Preprocessing
 from semaudit.models.assembly import GUESSED
+from semaudit.models.checkpoint import DISPUTED
 from semaudit.opening import SMALL, Data, on_disk, open_data, some
 from semaudit.report.document import Compared, Comparison, Interval
 from semaudit.settings import Settings
@@ -32,10 +33,24 @@ def preprocessing_warnings(classifier: Classifier, data: Data, settings: Setting
     """Say what was guessed of the preprocessing and, judged by a few pictures, what is wrong."""
     taken = list(classifier.provenance.get(GUESSED) or ())
     statistics = [each for each in taken if each.startswith(STATISTICS)]
-    guess = _guess(taken if on_disk(data) else statistics)
+    disputed = _disputed(classifier, settings)
+    guess = [*_guess(taken if on_disk(data) else statistics), *disputed]
     if settings.trust_inputs:
         return guess
-    return [*guess, *_suspicions(classifier, data, settings, guessed=bool(statistics))]
+    guessed = bool(statistics or disputed)
+    return [*guess, *_suspicions(classifier, data, settings, guessed=guessed)]
+
+
+def _disputed(classifier: Classifier, settings: Settings) -> list[str]:
+    others = list(classifier.provenance.get(DISPUTED) or ())
+    if not others or (settings.mean and settings.std):
+        return []
+    arch = classifier.provenance["arch"]
+    return [
+        f"mean and std are a guess: the file states none, and timm's weights of {arch} differ in "
+        f"them; those of its default are taken, and others have {'; '.join(others)}. If it was "
+        f"trained so, give {', '.join(STATISTICS)}, or name the weights, as in --arch {arch}.TAG"
+    ]
 
 
 def _guess(named: Sequence[str]) -> list[str]:
