@@ -36,7 +36,7 @@ from semaudit.report.markdown import to_markdown
 from semaudit.settings import DEFAULT, Resolved, explicit
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
 from semaudit.stream import Watch, stream
-from semaudit.suiting import suit
+from semaudit.suiting import refuse_two_strengths, suit
 from semaudit.taxonomy import TRANSPORT, open_taxonomy, refuse_limits_without_tree
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     loaded = load_plugins(settings)
     select = None if resolved.origins["select"] == DEFAULT else settings.select
     chosen = open_battery(settings.battery, select, settings.ignore)
+    refuse_two_strengths(chosen, settings)
     battery = chosen.probes
     # Twice: what can be refused before the model and the pictures are opened is refused then.
     gates.bind(limits, GATEABLE, layout_of(battery), True, "softmax")
@@ -182,7 +183,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     metrics = measurable(
         classifier.activation, classifier.num_classes, taxonomy=taxonomy is not None
     )
-    battery, notes = suit(battery, classifier, data, settings, place.device)
+    battery, notes = suit(battery, classifier, data, settings, place.device, watch)
     layout = layout_of(battery)
     bound = gates.bind(limits, metrics, layout, source.labelled, classifier.activation)
     names = source.class_names or classifier.class_names.names

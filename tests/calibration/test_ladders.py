@@ -152,3 +152,14 @@ def test_probes_that_cannot_are_left_out_and_none_is_an_error() -> None:
     assert "brightness" in notes[1]
     with pytest.raises(ProbeError, match="no probe"):
         at_ssim(select_battery(load_probes(), ("brightness",)), 0.3, flat)
+
+
+def test_films_have_no_one_strength() -> None:
+    battery = select_battery(load_probes(), ("brightness", "pan", "zoom"))
+    steps: list[tuple[int, int]] = []
+    kept, notes = at_ssim(battery, 0.9, meter(), lambda *step: steps.append(step))
+    assert [probe.name for probe in kept] == ["identity", "brightness"]
+    assert notes[-1] == "left out, for a film of one frame is none: pan, zoom"
+    assert steps == [(0, 2), (1, 2), (2, 2)]
+    with pytest.raises(ProbeError, match=r"films \(pan\) have no one strength"):
+        at_ssim(select_battery(load_probes(), ("pan",)), 0.9, meter())
