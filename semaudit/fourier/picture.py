@@ -88,5 +88,5 @@ def _title(found: HeatMap) -> str:
     count = found.pictures
     return (
         f"{shown} on {count:,} picture{'s' * (count != 1)}, each with one wave added\n"
-        f"waves of RMS {found.rms:.3g} of full scale"
+        f"waves of RMS {found.rms:.3g} of full scale, up to {found.waves.axis[-1]} cycles per picture"
     )
