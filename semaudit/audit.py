@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from semaudit import folder, gates, manifest, runtime
 from semaudit.battery import open_battery
 from semaudit.errors import UsageError
+from semaudit.faintness import faint_rungs
 from semaudit.inspection import compare_preprocessing, label_warnings, preprocessing_warnings
 from semaudit.measure import as_point
 from semaudit.metric import Activation, Metric
@@ -204,6 +205,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             taxonomy=taxonomy,
         )
         samples = Samples(work, layout)
+        notes = (*notes, *faint_rungs(samples))
         if source.labelled and not settings.trust_inputs:
             warnings += label_warnings(samples, classifier, names)
         report = build(

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import torch
 
-from semaudit.applicability import applicable, needs_colour
+from semaudit.applicability import UNSEEN, applicable, needs_colour
 from semaudit.battery import Battery
 from semaudit.calibration.equal import at_ssim
 from semaudit.calibration.pictures import meter_of
+from semaudit.colour import look_for_colour
 from semaudit.errors import UsageError
-from semaudit.inspection import look_grey
 from semaudit.models import Classifier
 from semaudit.opening import Data, on_disk, open_data, some
 from semaudit.probes import Probe
@@ -38,8 +38,8 @@ def suit(
         ProbeError: none is left but the noise floor.
     """
     channels, *sides = classifier.preprocessing.input_size
-    grey = needs_colour(battery) and look_grey(classifier, data, settings)
-    kept, notes = applicable(battery, channels, side=min(sides), grey=grey)
+    looked = look_for_colour(classifier, data, settings) if needs_colour(battery) else UNSEEN
+    kept, notes = applicable(battery, channels, side=min(sides), colour=looked)
     if settings.at_ssim is None:
         return kept, notes
     few = some(settings, MEASURED) if on_disk(data) else settings
