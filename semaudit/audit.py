@@ -16,6 +16,7 @@ from semaudit import folder, gates, manifest, runtime
 from semaudit.asking import ask, selected
 from semaudit.battery import open_battery
 from semaudit.errors import UsageError
+from semaudit.faintness import faint_rungs
 from semaudit.inspection import compare_preprocessing, label_warnings, preprocessing_warnings
 from semaudit.measure import as_point
 from semaudit.metric import Activation, Metric, entropy_bounds
@@ -36,7 +37,7 @@ from semaudit.report.markdown import to_markdown
 from semaudit.settings import DEFAULT, Resolved, explicit
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
 from semaudit.stream import Watch, stream
-from semaudit.suiting import suit
+from semaudit.suiting import refuse_two_strengths, suit
 from semaudit.taxonomy import TRANSPORT, open_taxonomy, refuse_limits_without_tree
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     loaded = load_plugins(settings)
     select = None if resolved.origins["select"] == DEFAULT else settings.select
     chosen = open_battery(settings.battery, selected(settings, select), settings.ignore)
+    refuse_two_strengths(chosen, settings)
     battery = chosen.probes
     # Twice: what can be refused before the model and the pictures are opened is refused then.
     gates.bind(limits, GATEABLE, layout_of(battery), True, "softmax")
@@ -189,7 +191,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
         taxonomy=taxonomy is not None,
         gradients=settings.gradients,
     )
-    battery, notes = suit(battery, classifier, data, settings, place.device)
+    battery, notes = suit(battery, classifier, data, settings, place.device, watch)
     asked, more = ask(settings, classifier, battery, taxonomy)
     layout = layout_of(battery)
     bound = gates.bind(limits, metrics, layout, source.labelled, classifier.activation)
@@ -211,6 +213,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             asked=asked,
         )
         samples = Samples(work, layout)
+        notes = (*notes, *faint_rungs(samples))
         if source.labelled and not settings.trust_inputs:
             warnings += label_warnings(samples, classifier, names)
         report = build(

@@ -10,9 +10,8 @@ import numpy as np
 from PIL import Image
 
 from semaudit import checks
-from semaudit.applicability import all_grey
 from semaudit.errors import UsageError
-from semaudit.images import NO_LABEL, FolderSource, ImageDataset, ImageSource, as_float
+from semaudit.images import NO_LABEL, FolderSource, ImageDataset, ImageSource
 from semaudit.images.decoding import DecodeError
 from semaudit.models import Classifier, Preprocessing
 from semaudit.models.assembly import GUESSED
@@ -24,9 +23,6 @@ from semaudit.store import Samples
 
 STATISTICS = ("--mean", "--std")
 """What bears on pictures that are at the input size already."""
-
-GREY_LOOKED = 32
-"""How many pictures are looked at for colour."""
 
 
 def preprocessing_warnings(classifier: Classifier, data: Data, settings: Settings) -> list[str]:
@@ -82,26 +78,6 @@ def _suspicions(
         guessed=guessed,
     )
     return [each.message for each in found]
-
-
-def look_grey(classifier: Classifier, data: Data, settings: Settings) -> bool:
-    """Whether the first pictures, or those sampled, all show no colour in three channels.
-
-    At most `GREY_LOOKED` are looked at. Where none can be read none is grey.
-    """
-    if classifier.preprocessing.input_size[0] != 3:
-        return False
-    few = some(settings, GREY_LOOKED) if on_disk(data) else settings
-    looked = 0
-    for batch in open_data(data, few, classifier).batches(SMALL):
-        if not len(batch):
-            continue
-        if not all_grey(as_float(batch.images, "cpu")):
-            return False
-        looked += len(batch)
-        if looked >= GREY_LOOKED:
-            break
-    return looked > 0
 
 
 def label_warnings(samples: Samples, classifier: Classifier, names: Sequence[str]) -> list[str]:
