@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from semaudit.layout import NOISE_FLOOR_FAMILY
 from semaudit.store import Samples
 
 LEVEL = 1 / 255
@@ -19,7 +18,7 @@ def faint_rungs(samples: Samples) -> tuple[str, ...]:
     faint: dict[str, int] = {}
     for (track, _), largest in zip(layout.cells, np.fmax.reduce(moved, axis=0), strict=True):
         probe = layout.tracks[track]
-        if largest < LEVEL and probe.family != NOISE_FLOOR_FAMILY:
+        if largest < LEVEL and probe.counts:
             faint[probe.name] = faint.get(probe.name, 0) + 1
     if not faint:
         return ()

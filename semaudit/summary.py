@@ -147,7 +147,7 @@ def clean(samples: Samples, labelled: bool, metrics: Sequence[Metric]) -> Clean:
     by_name = {
         metric.name: single(samples, metric)
         for metric in metrics
-        if metric.level == "image" and (labelled or metric.name != "accuracy")
+        if metric.name in Clean.model_fields and (labelled or metric.name != "accuracy")
     }
     return Clean(
         accuracy=by_name.get("accuracy"),

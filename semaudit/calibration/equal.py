@@ -8,7 +8,7 @@ from dataclasses import replace
 from semaudit.calibration.ladders import strength_at
 from semaudit.calibration.meter import Meter
 from semaudit.errors import ProbeError
-from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.layout import ADVERSARIAL_FAMILY, NOISE_FLOOR_FAMILY
 from semaudit.perturbations import get
 from semaudit.probes import Probe
 
@@ -25,14 +25,15 @@ def at_ssim(
     """Return the battery with one rung a probe, where mean SSIM falls to a level, and notes.
 
     Probes that no strength takes so far, or that jump far past it, are left out, which a note
-    says; and so are films, for one frame is none. ``step`` is told how many of how many probes
+    says; and so are films, for one frame is none, and worst cases. ``step`` is told how many of how many probes
     have been measured.
 
     Raises:
         ProbeError: none but the noise floor is left.
     """
     films = [probe.name for probe in battery if probe.family == FILMS or FILMS in probe.tags]
-    rest = [probe for probe in battery if probe.name not in films]
+    searched = [probe.name for probe in battery if probe.family == ADVERSARIAL_FAMILY]
+    rest = [probe for probe in battery if probe.name not in (*films, *searched)]
     kept: list[Probe] = []
     for done, probe in enumerate(rest):
         step(done, len(rest))
@@ -53,6 +54,8 @@ def at_ssim(
         notes.append(f"{said}: {', '.join(out)}")
     if films:
         notes.append(f"left out, for a film of one frame is none: {', '.join(films)}")
+    if searched:
+        notes.append(f"left out, for what is searched for is seen by no one: {', '.join(searched)}")
     return tuple(kept), tuple(notes)
 
 
