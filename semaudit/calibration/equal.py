@@ -25,8 +25,8 @@ def at_ssim(
     """Return the battery with one rung a probe, where mean SSIM falls to a level, and notes.
 
     Probes that no strength takes so far, or that jump far past it, are left out, which a note
-    says; and so are films, for one frame is none, and worst cases. ``step`` is told how many of how many probes
-    have been measured.
+    says; and so are films, for one frame is none, and worst cases. ``step`` is told how many of
+    how many probes have been measured.
 
     Raises:
         ProbeError: none but the noise floor is left.
