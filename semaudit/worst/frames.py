@@ -10,7 +10,6 @@ from torch import Tensor
 
 from semaudit.gradients import Differentiator
 from semaudit.gradients.algebra import column
-from semaudit.layout import ADVERSARIAL_FAMILY
 from semaudit.metrics.views import View
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
@@ -45,7 +44,7 @@ class Hunt:
 
 def is_searched(probe: Probe) -> bool:
     """Whether the worst case of a probe's perturbation is looked for, rather than a drawn one."""
-    return probe.family == ADVERSARIAL_FAMILY
+    return probe.searched
 
 
 def worst_frames(
