@@ -78,9 +78,17 @@ def recorded() -> Iterator[list[str]]:
         passes.append("graph" if torch.is_grad_enabled() else plain)
         return forward(self, batch)
 
+    inside: list[bool] = []
+
     def pulling(*arguments: Any, **keywords: Any) -> Any:
-        passes.append("backward")
-        return backward(*arguments, **keywords)
+        # Under a mode that overrides functions torch calls this by its name once more.
+        if not inside:
+            passes.append("backward")
+        inside.append(True)
+        try:
+            return backward(*arguments, **keywords)
+        finally:
+            inside.pop()
 
     Classifier.__call__, torch.autograd.grad = recording, pulling  # type: ignore
     try:

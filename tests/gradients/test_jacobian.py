@@ -6,6 +6,9 @@ import math
 
 import pytest
 import torch
+from known_models import Linear
+from torch import nn
+
 from gradients.at import (
     SIZE,
     Tanh,
@@ -17,9 +20,6 @@ from gradients.at import (
     point_at,
     some_pictures,
 )
-from known_models import Linear
-from torch import nn
-
 from semaudit.gradients.differentiate import Differentiator
 from semaudit.gradients.jacobian import frobenius_by_differences, spectral
 from semaudit.gradients.point import Point

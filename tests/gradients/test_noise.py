@@ -7,6 +7,8 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from known_models import Linear
+
 from gradients.at import (
     SIZE,
     Quadratic,
@@ -18,8 +20,6 @@ from gradients.at import (
     point_at,
     some_pictures,
 )
-from known_models import Linear
-
 from semaudit.gradients.noise import DEVIATION
 
 N, SAMPLES = 7, 5
@@ -101,12 +101,12 @@ def test_the_sensitivity_is_captum_s_on_the_same_draws() -> None:
     found = columns(model, images, samples=SAMPLES)["saliency_sensitivity"]
     top, drawn = model(images).logits.argmax(1), noises(N, SAMPLES)
 
-    def explained(pictures):
-        classes = top.repeat_interleave(len(pictures[0]) // N)
-        return (gradient_of(model, pictures[0], classes).abs(),)
+    def explained(pictures):  # of the clean pictures a tuple, of the changed ones a tensor
+        (batch,) = pictures if isinstance(pictures, tuple) else (pictures,)
+        return (gradient_of(model, batch, top.repeat_interleave(len(batch) // N)).abs(),)
 
     def changed(pictures, _radius):
-        return (pictures[0] + DEVIATION * drawn.flatten(0, 1),)
+        return pictures + DEVIATION * drawn.flatten(0, 1)
 
     expected = sensitivity_max(
         explained,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradients.at import SIZE, Tanh, columns, jacobian, placed, point_at, some_pictures
 
+from gradients.at import SIZE, Tanh, columns, jacobian, placed, point_at, some_pictures
 from semaudit.gradients.saliency import saliency, saliency_variation
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from gradients.at import PIXELS, SIZE, Tanh, columns, deviations, jacobian, placed, some_pictures
 from known_models import Constant, Linear
 from torch import Tensor
+
+from gradients.at import PIXELS, SIZE, Tanh, columns, deviations, jacobian, placed, some_pictures
 
 N = 9
 
