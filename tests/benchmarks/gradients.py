@@ -243,6 +243,7 @@ def of_a_scan(bench: Bench, rounds: int, console: Console) -> None:
     for _ in range(rounds):
         without.append(run(None))
         whole.append(run(measure.Smoothness(bench.ability, bench.samples)))
+        console.print(f"{without[-1]:.1f} s without, {whole[-1]:.1f} s with", style="dim")
     forward, gradient = min(without), min(whole) - min(without)
     console.print(
         f"a standard scan of {len(bench.batch)} pictures: forward part {forward:.1f} s, gradient "
