@@ -108,8 +108,8 @@ def measure(
         slopes = None
         if asked.smoothness is not None:
             draw = Draw.of(seed, SLOPES, image_ids, images.device)
-            columns = _slopes_at(classifier, asked.smoothness, clean, labels, draw)
             slopes, clean = _slopes_along(asked.smoothness, clean, labels)
+            columns = _slopes_at(classifier, asked.smoothness, clean, labels, draw)
         traces = [
             walk(
                 classifier,

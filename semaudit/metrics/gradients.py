@@ -27,23 +27,43 @@ def gradient_turn(rung: Rung) -> Tensor:
 @rung_metric(bounds=(0, INF), needs_classes=True, needs_gradients=True)
 def gradient_change(rung: Rung) -> Tensor:
     """|g' - g| / |g| of the input gradient of the clean class's logit."""
-    change = _change(rung)
-    return rung.clean.not_applicable if change is None else _ratio(rung, *change)
+    return _relative(rung, rung.clean.gradient, rung.current.gradient)
 
 
 @rung_metric(bounds=(0, INF), needs_classes=True, needs_gradients=True)
 def gradient_lipschitz(rung: Rung) -> Tensor:
     """|g' - g| / |x' - x| of the input gradient of the clean class's logit; logits per L2^2."""
-    change = _change(rung)
-    if change is None:
-        return rung.clean.not_applicable
-    return _ratio(rung, change[0], over_pixels(_size, rung.difference))
+    return _lipschitz(rung, rung.clean.gradient, rung.current.gradient)
 
 
 @rung_metric(bounds=(0, 2), needs_classes=True, needs_gradients=True)
 def loss_gradient_turn(rung: Rung) -> Tensor:
     """1 - cos of the input gradients of the loss, at the last rung of a ladder."""
     return _turn(rung, rung.clean.loss_gradient, rung.current.loss_gradient)
+
+
+@rung_metric(bounds=(0, INF), needs_classes=True, needs_gradients=True)
+def loss_gradient_change(rung: Rung) -> Tensor:
+    """|g' - g| / |g| of the input gradient of the loss, at the last rung of a ladder."""
+    return _relative(rung, rung.clean.loss_gradient, rung.current.loss_gradient)
+
+
+@rung_metric(bounds=(0, INF), needs_classes=True, needs_gradients=True)
+def loss_gradient_lipschitz(rung: Rung) -> Tensor:
+    """|g' - g| / |x' - x| of the loss's input gradient, at the last rung; nats per L2^2."""
+    return _lipschitz(rung, rung.clean.loss_gradient, rung.current.loss_gradient)
+
+
+def _relative(rung: Rung, before: Tensor | None, after: Tensor | None) -> Tensor:
+    change = _change(before, after)
+    return rung.clean.not_applicable if change is None else _ratio(rung, *change)
+
+
+def _lipschitz(rung: Rung, before: Tensor | None, after: Tensor | None) -> Tensor:
+    change = _change(before, after)
+    if change is None:
+        return rung.clean.not_applicable
+    return _ratio(rung, change[0], over_pixels(_size, rung.difference))
 
 
 def _turn(rung: Rung, before: Tensor | None, after: Tensor | None) -> Tensor:
@@ -62,9 +82,8 @@ def _angle(before: Tensor, after: Tensor) -> Tensor:
     return torch.stack([*sizes, chord], -1)
 
 
-def _change(rung: Rung) -> tuple[Tensor, Tensor] | None:
+def _change(before: Tensor | None, after: Tensor | None) -> tuple[Tensor, Tensor] | None:
     """|g' - g| and |g|, (n,); NaN where one of the two gradients is not finite."""
-    before, after = rung.clean.gradient, rung.current.gradient
     if before is None or after is None:
         return None
     size, moved = over_pixels(_moved, before, after).unbind(-1)
