@@ -53,11 +53,13 @@ class Asked:
         taxonomy: weighs the shift by meaning; on the classifier's device.
         smoothness: input gradients.
         hunt: how worst cases are looked for.
+        ability: what can be differentiated of the classifier; None where nobody asked.
     """
 
     taxonomy: Taxonomy | None = None
     smoothness: Smoothness | None = None
     hunt: Hunt | None = None
+    ability: Ability | None = None
 
 
 @dataclass(frozen=True)
