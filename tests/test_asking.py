@@ -1,0 +1,183 @@
+"""What a scan asks for beside outputs: gradients, worst cases, and whether they can be believed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from known_models import ON_CPU, Linear, classifier, pictures
+from torch import Tensor, nn
+
+import semaudit
+from semaudit.asking import QUICK_SAMPLES, SAMPLES, ask, selected
+from semaudit.errors import UsageError
+from semaudit.gates.judging import Outcome
+from semaudit.metrics import METRICS
+from semaudit.probes import load_probes, select_battery
+from semaudit.settings import Settings
+from semaudit.worst import CHEAP, FULL
+
+SIZE = (3, 12, 12)
+GRADIENTS = {metric.name for metric in METRICS.values() if metric.needs_gradients}
+
+
+class Rounded(nn.Module):
+    """A network behind a stage that keeps 16 levels."""
+
+    num_classes = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Linear(SIZE, 4, seed=1, scale=0.2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.inner((images * 15).round() / 15)
+
+
+class Detached(nn.Module):
+    """A network that shows nobody its gradients."""
+
+    num_classes = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Linear(SIZE, 4, seed=1, scale=0.2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.inner(images).detach()
+
+
+def scan(module: nn.Module, **settings: object) -> semaudit.Audit:
+    images = pictures(12, SIZE, seed=2, low=0.1, high=0.9)
+    return semaudit.scan(module, images, input_size=SIZE, **{**ON_CPU, **settings})
+
+
+def battery(*names: str):
+    return select_battery(load_probes(), names)
+
+
+def linear() -> Linear:
+    return Linear(SIZE, 4, seed=1, scale=0.2)
+
+
+@pytest.mark.parametrize(
+    ("select", "worst_case", "expected"),
+    [
+        (None, False, None),
+        (("noise",), False, ("noise",)),
+        (None, True, ("standard", "adversarial")),
+        (("noise",), True, ("noise", "adversarial")),
+    ],
+)
+def test_the_flag_adds_the_worst_cases(
+    select: tuple[str, ...] | None, worst_case: bool, expected: tuple[str, ...] | None
+) -> None:
+    assert selected(Settings(worst_case=worst_case), select) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "names", "effort", "samples"),
+    [
+        ({}, ("standard",), CHEAP, SAMPLES),
+        ({}, ("quick",), None, QUICK_SAMPLES),
+        ({"select": ("full",)}, ("full",), FULL, SAMPLES),
+        ({"worst_case": True}, ("adversarial",), FULL, QUICK_SAMPLES),
+        ({"gradient_samples": 7}, ("quick",), None, 7),
+        ({"gradients": False}, ("standard",), CHEAP, None),
+        ({"gradients": False}, ("quick",), None, None),
+    ],
+)
+def test_how_hard_it_looks(
+    settings: dict[str, object], names: tuple[str, ...], effort: object, samples: int | None
+) -> None:
+    asked, notes = ask(Settings(**settings), classifier(linear(), SIZE), battery(*names), None)
+    assert (asked.hunt.effort if asked.hunt else None) == effort
+    assert (asked.smoothness.samples if asked.smoothness else None) == samples
+    assert notes == ()
+
+
+def test_the_objective_is_the_one_that_was_asked_for() -> None:
+    settings = Settings(worst_objective="margin")
+    asked, _ = ask(settings, classifier(linear(), SIZE), battery("adversarial"), None)
+    assert asked.hunt is not None
+    assert asked.hunt.effort.objective == "margin"
+
+
+def test_without_gradients_none_is_measured_and_none_can_be_limited() -> None:
+    audit = scan(linear(), select=["noise"], gradients=False)
+    assert not GRADIENTS & {estimate.metric for estimate in audit.report.estimates}
+    assert not GRADIENTS & {each.name for each in audit.report.metrics}
+    with pytest.raises(UsageError, match="'gradient_turn<=1' needs gradients: leave --no-grad"):
+        scan(linear(), select=["noise"], gradients=False, fail_on=["gradient_turn<=1"])
+
+
+def test_worst_cases_stand_beside_the_whole() -> None:
+    with_, without = (
+        scan(linear(), select=select, gradients=False)
+        for select in (["noise", "worst_linf"], ["noise"])
+    )
+    assert with_.score == without.score
+    for name in ("shift", "flip_rate", "jump"):
+        assert with_.report.estimate(name) == without.report.estimate(name)
+    found = with_.report.estimate("shift", "family", "adversarial")
+    assert found is not None
+    assert found == with_.report.estimate("shift", "probe", "worst_linf").model_copy(
+        update={"scope": "family", "name": "adversarial"}
+    )
+    assert {worst.probe for worst in with_.report.worst} & {"worst_linf"} == set()
+
+
+def test_a_worst_case_is_limited_by_its_name() -> None:
+    audit = scan(
+        linear(),
+        select=["noise", "worst_linf"],
+        gradients=False,
+        fail_on=["shift[worst_linf@4]>=0.0001", "shift[adversarial]<=0.999"],
+    )
+    assert [verdict.value is not None for verdict in audit.verdicts] == [True, True]
+    with pytest.raises(UsageError, match="matches nothing"):
+        scan(linear(), select=["worst_linf"], fail_on=["shift[worst*]<=0.5"])
+
+
+def test_gates_on_what_is_masked_do_not_pass() -> None:
+    limits = ["shift[worst_linf]<=0.9", "gradient_turn[noise]<=1.99", "flip_rate[noise]<=0.999"]
+    sound = scan(linear(), select=["noise", "worst_linf"], fail_on=limits)
+    assert sound.report.doubts == []
+    assert {verdict.outcome for verdict in sound.verdicts} == {Outcome.PASS}
+    masked = scan(Rounded(), select=["noise", "worst_linf"], fail_on=limits)
+    assert "rounding_stage" in {doubt.name for doubt in masked.report.doubts}
+    worst, turn, flips = masked.verdicts
+    assert (worst.outcome, turn.outcome) == (Outcome.INCONCLUSIVE,) * 2
+    assert "not to be trusted: " in worst.reason
+    assert flips.outcome is Outcome.PASS
+
+
+def test_a_gate_that_fails_all_the_same_fails() -> None:
+    masked = scan(Rounded(), select=["noise", "worst_linf"], fail_on=["shift[worst_linf]>=0.99"])
+    assert masked.report.doubts
+    assert [verdict.outcome for verdict in masked.verdicts] == [Outcome.FAIL]
+
+
+def test_a_model_without_gradients_is_searched_all_the_same() -> None:
+    audit = scan(Detached(), select=["brightness", "worst_linf"])
+    assert any("no input gradients can be had" in note for note in audit.report.data.notes)
+    assert audit.report.estimate("gradient_turn") is None
+    assert audit.report.estimate("jacobian_frobenius") is not None
+    assert audit.report.estimate("shift", "probe", "worst_linf") is not None
+
+
+def test_columns_of_gradients_follow_the_samples() -> None:
+    audit = scan(linear(), select=["noise", "worst_linf", "jpeg"])
+    samples, images = audit.samples(), audit.images()
+    noise = samples[samples["family"] == "noise"]
+    # A linear model's gradient is the same everywhere.
+    assert noise["gradient_turn"].max() < 1e-6
+    assert noise["gradient_lipschitz"].max() < 1e-4
+    assert (
+        samples[samples["family"] != "noise"]
+        .query("family != 'identity'")["gradient_turn"]
+        .isna()
+        .all()
+    )
+    norms = torch.linalg.svdvals(linear().head.weight.detach())
+    assert (images["jacobian_spectral"] <= float(norms[0]) * (1 + 1e-5)).all()
+    assert images["loss_gradient_l2"].isna().all()
