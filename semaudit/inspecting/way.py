@@ -53,9 +53,7 @@ def way_of(classifier: Classifier, probe: Probe, clean: View, draw: Draw, hunt: 
     return Way(at, probe.ladder)
 
 
-def _straight(
-    classifier: Classifier, probe: Probe, clean: View, draw: Draw, hunt: Hunt
-) -> Way:
+def _straight(classifier: Classifier, probe: Probe, clean: View, draw: Draw, hunt: Hunt) -> Way:
     """Straight to the first change found that flips the answer, or to the last one found."""
     shifts: list[Tensor] = []
     end, rungs = clean.images, 0
