@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from semaudit.errors import GateError
+from semaudit.gates import Gate
 from semaudit.gradients import survey
 from semaudit.layout import ADVERSARIAL_FAMILY
 from semaudit.measure import Asked, Smoothness
+from semaudit.metrics import GATEABLE
 from semaudit.models import Classifier
+from semaudit.opening import Data
 from semaudit.probes import Probe
+from semaudit.report.document import Doubt
 from semaudit.settings import Settings
 from semaudit.taxonomy import Taxonomy
 from semaudit.worst import CHEAP, FULL, Effort, Hunt, is_searched
@@ -26,6 +31,18 @@ def selected(settings: Settings, select: Sequence[str] | None) -> tuple[str, ...
     if not settings.worst_case:
         return None if select is None else tuple(select)
     return (*(settings.select if select is None else select), ADVERSARIAL_FAMILY)
+
+
+def refuse_limits_without_gradients(limits: Iterable[Gate], settings: Settings) -> None:
+    """Refuse, before any work, a limit on a gradient where none is measured.
+
+    Raises:
+        GateError: names the limit.
+    """
+    for limit in limits:
+        metric = GATEABLE.get(limit.metric)
+        if metric is not None and metric.needs_gradients and not settings.gradients:
+            raise GateError(f"{limit.text!r} needs gradients: leave --no-gradients out")
 
 
 def ask(
@@ -54,3 +71,8 @@ def _samples(battery: Sequence[Probe]) -> int:
 def _effort(settings: Settings) -> Effort:
     full = settings.worst_case or "full" in settings.select
     return (FULL if full else CHEAP).towards(settings.worst_objective)
+
+
+def doubted(asked: Asked, classifier: Classifier, data: Data, settings: Settings) -> list[Doubt]:
+    """Look, on a few pictures, for signs that worst cases and gradients do not tell the truth."""
+    return []

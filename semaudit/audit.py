@@ -8,58 +8,24 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semaudit import folder, gates, manifest, runtime
-from semaudit.asking import ask, selected
-from semaudit.battery import open_battery
-from semaudit.errors import UsageError
-from semaudit.inspection import compare_preprocessing, label_warnings, preprocessing_warnings
-from semaudit.measure import as_point
-from semaudit.metric import Activation, Metric
-from semaudit.metrics import GATEABLE, View
-from semaudit.metrics.outputs import entropy_bounds
-from semaudit.opening import (
-    Data,
-    Model,
-    load_plugins,
-    named,
-    open_data,
-    open_model,
-    refuse_foreign_code,
-)
-from semaudit.probes import layout_of
+from semaudit import folder, gates, manifest
+from semaudit.faintness import faint_rungs
+from semaudit.inspection import label_warnings
+from semaudit.opening import Data, Model
+from semaudit.preparing import Prepared, prepare
 from semaudit.report.build import build
 from semaudit.report.document import Outcome, Report, Unread, Verdict
 from semaudit.report.markdown import to_markdown
-from semaudit.settings import DEFAULT, Resolved, explicit
+from semaudit.settings import Resolved, explicit
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
-from semaudit.stream import Watch, stream
-from semaudit.suiting import suit
-from semaudit.taxonomy import TRANSPORT, open_taxonomy, refuse_limits_without_tree
+from semaudit.stream import Streamed, Watch, stream
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def measurable(
-    activation: Activation, num_classes: int, *, taxonomy: bool = False, gradients: bool = False
-) -> dict[str, Metric]:
-    """What can be measured of such outputs, and in which range.
-
-    An embedding has no classes, and transport needs a tree of them.
-    """
-    known = {
-        name: each
-        for name, each in GATEABLE.items()
-        if (taxonomy or name != TRANSPORT) and (gradients or not each.needs_gradients)
-    }
-    if activation == "none":
-        return {name: metric for name, metric in known.items() if not metric.needs_classes}
-    entropy = replace(known["entropy"], bounds=entropy_bounds(activation, num_classes))
-    return {**known, entropy.name: entropy}
 
 
 class _Scratch:
@@ -160,102 +126,58 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     """Audit a model on pictures under settings whose origins are known."""
     started = time.perf_counter()
     settings = resolved.settings
-    limits = [gates.parse(text) for text in settings.fail_on]
-    refuse_limits_without_tree(limits, settings.taxonomy)
-    loaded = load_plugins(settings)
-    select = None if resolved.origins["select"] == DEFAULT else settings.select
-    chosen = open_battery(settings.battery, selected(settings, select), settings.ignore)
-    battery = chosen.probes
-    # Twice: what can be refused before the model and the pictures are opened is refused then.
-    gates.bind(limits, GATEABLE, layout_of(battery), True, "softmax")
-    if settings.out is not None:
-        folder.check_target(settings.out)
-    refuse_foreign_code(resolved)
-    if data is None and settings.dataset is None and limits:
-        raise UsageError(
-            "limits need pictures of your own: a smoke test on a few photographs decides nothing; "
-            "name them with --data"
-        )
-    place = runtime.resolve(settings)
-    classifier = open_model(model, data, settings, place)
-    place = replace(place, amp_dtype=classifier.placement.amp_dtype)
-    source = open_data(data, settings, classifier)
-    taxonomy = open_taxonomy(settings.taxonomy, classifier, source.class_names)
-    logits = classifier.check()
-    seen = View(logits.new_empty(0), logits.double().cpu(), None, classifier.activation)
-    reference = as_point(seen).numpy()
-    metrics = measurable(
-        classifier.activation,
-        classifier.num_classes,
-        taxonomy=taxonomy is not None,
-        gradients=settings.gradients,
-    )
-    battery, notes = suit(battery, classifier, data, settings, place.device)
-    asked, more = ask(settings, classifier, battery, taxonomy)
-    layout = layout_of(battery)
-    bound = gates.bind(limits, metrics, layout, source.labelled, classifier.activation)
-    names = source.class_names or classifier.class_names.names
-    warnings = preprocessing_warnings(classifier, data, settings)
-    compared = compare_preprocessing(classifier, source) if settings.compare_preprocessing else None
-
+    made = prepare(model, data, resolved, watch)
     with _destination(settings.out) as (work, temporary):
         streamed = stream(
-            classifier,
-            battery,
-            source,
+            made.classifier,
+            made.battery,
+            made.source,
             seed=settings.seed,
-            place=place,
+            place=made.place,
             folder=work,
-            layout=layout,
+            layout=made.layout,
             watch=watch,
             max_unreadable=settings.max_unreadable,
-            asked=asked,
+            asked=made.asked,
         )
-        samples = Samples(work, layout)
-        if source.labelled and not settings.trust_inputs:
-            warnings += label_warnings(samples, classifier, names)
-        report = build(
-            samples=samples,
-            classifier=classifier,
-            battery=battery,
-            source_name=named(data, settings),
-            source=source,
-            fingerprint=streamed.fingerprint,
-            output_sum=streamed.output_sum,
-            reference=reference,
-            names=names,
-            seed=settings.seed,
-            metrics=list(metrics.values()),
-            notes=[
-                *notes,
-                *([] if taxonomy is None else [taxonomy.note]),
-                *more,
-            ],
-            unreadable=[Unread(image=u.where, reason=u.reason) for u in streamed.unreadable],
-            unreadable_count=streamed.unreadable_count,
-            warnings=warnings,
-            preprocessing=compared,
-            smoke_test=data is None and settings.dataset is None,
-        )
-        verdicts = gates.judge_report(bound, samples, report)
-        report = report.model_copy(update={"verdicts": verdicts})
-        document = manifest.build(
-            resolved=resolved,
-            classifier=classifier,
-            battery=battery,
-            chosen=chosen,
-            plugins=loaded,
-            place=place,
-            batch_size=streamed.batch_size,
-            data=report.data,
-            seconds=time.perf_counter() - started,
-        )
-        if taxonomy is not None:
-            document["taxonomy"] = taxonomy.described
+        samples = Samples(work, made.layout)
+        report = _judged(_report(made, samples, streamed), made, samples)
+        seconds = time.perf_counter() - started
+        document = manifest.build(made, resolved, streamed.batch_size, report.data, seconds)
         manifest.write(work / folder.MANIFEST, document)
         (work / folder.REPORT).write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
         (work / folder.MARKDOWN).write_text(to_markdown(report), "utf-8")
     return Audit(report, document, settings.out or work, temporary)
+
+
+def _report(made: Prepared, samples: Samples, streamed: Streamed) -> Report:
+    labelled = made.source.labelled and not made.settings.trust_inputs
+    more = label_warnings(samples, made.classifier, made.names) if labelled else []
+    return build(
+        samples=samples,
+        classifier=made.classifier,
+        battery=made.battery,
+        source_name=made.source_name,
+        source=made.source,
+        fingerprint=streamed.fingerprint,
+        output_sum=streamed.output_sum,
+        reference=made.reference,
+        names=made.names,
+        seed=made.settings.seed,
+        metrics=list(made.metrics.values()),
+        notes=[*made.notes, *faint_rungs(samples)],
+        unreadable=[Unread(image=u.where, reason=u.reason) for u in streamed.unreadable],
+        unreadable_count=streamed.unreadable_count,
+        warnings=[*made.warnings, *more],
+        doubts=made.doubts,
+        preprocessing=made.compared,
+        smoke_test=made.smoke_test,
+    )
+
+
+def _judged(report: Report, made: Prepared, samples: Samples) -> Report:
+    verdicts = gates.judge_report(made.gates, samples, report)
+    return report.model_copy(update={"verdicts": verdicts})
 
 
 @contextmanager

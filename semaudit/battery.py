@@ -71,12 +71,14 @@ class Battery:
         file: the battery file, if one chose them.
         text: its content.
         sha256: of its content.
+        laddered: the probes to which it gives other ladders than their own.
     """
 
     probes: tuple[Probe, ...]
     file: Path | None = None
     text: str | None = None
     sha256: str | None = None
+    laddered: frozenset[str] = frozenset()
 
 
 def open_battery(
@@ -99,15 +101,15 @@ def open_battery(
         return Battery(
             select_battery(load_probes(), STANDARD if select is None else select, ignore)
         )
-    held, text = _read(file)
+    held, laddered, text = _read(file)
     chosen = select_battery(
         held, [probe.name for probe in held] if select is None else select, ignore
     )
-    return Battery(chosen, file, text, hashlib.sha256(text.encode()).hexdigest())
+    return Battery(chosen, file, text, hashlib.sha256(text.encode()).hexdigest(), laddered)
 
 
-def _read(file: Path) -> tuple[tuple[Probe, ...], str]:
-    """The probes that a battery file chooses, and its text."""
+def _read(file: Path) -> tuple[tuple[Probe, ...], frozenset[str], str]:
+    """The probes that a battery file chooses, those that it gives ladders, and its text."""
     stated, lines = read_strictly(file, BatteryFile, OwnProbe)
     if not stated.model_fields_set:
         keys = ", ".join(BatteryFile.model_fields)
@@ -125,7 +127,7 @@ def _read(file: Path) -> tuple[tuple[Probe, ...], str]:
         _check_entries(getattr(stated, key), key, probes, lines, file)
     try:
         select = [*stated.select, *(probe.name for probe in own)]
-        return select_battery(probes, select, stated.ignore), text
+        return select_battery(probes, select, stated.ignore), frozenset(stated.ladders), text
     except ProbeError as error:
         raise ProbeError(f"{file}: {error}") from error
 

@@ -44,9 +44,20 @@ def values(samples: Samples, metric: Metric, parts: Sequence[Part]) -> Array:
         if not metric.comparable:
             ends = np.array([track.ladder[-1] for track in layout.tracks])
             matrix = np.where(np.isnan(matrix), ends, matrix)
-        weights = [layout.path_weights(part.tracks) for part in parts]
+        present = np.isfinite(matrix).any(axis=0)
+        weights = [layout.path_weights(_having(part, present)) for part in parts]
     else:
         matrix = samples.rung(metric.column)
-        weights = [layout.cell_weights(part.tracks, part.rung) for part in parts]
+        cells = np.isfinite(matrix).any(axis=0)
+        present = np.array([cells[span].any() for span in layout.spans])
+        weights = [layout.cell_weights(_having(part, present), part.rung) for part in parts]
     reduced = reduce(matrix, np.stack(weights, axis=1))
     return 100 * (1 - reduced) if metric == SCORE else reduced
+
+
+def _having(part: Part, present: NDArray[np.bool_]) -> tuple[int, ...]:
+    """The tracks of a part that a metric was measured on at all, or all where it was on none.
+
+    A family then weighs what it does however many of its probes have gradients, say.
+    """
+    return tuple(track for track in part.tracks if present[track]) or part.tracks

@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 
 from semaudit import checks
-from semaudit.applicability import all_grey
 from semaudit.errors import UsageError
-from semaudit.images import NO_LABEL, FolderSource, ImageDataset, ImageSource, as_float
+from semaudit.images import NO_LABEL, FolderSource, ImageDataset, ImageSource
 from semaudit.images.decoding import DecodeError
 from semaudit.models import Classifier, Preprocessing
 from semaudit.models.assembly import GUESSED
+from semaudit.models.checkpoint import DISPUTED
 from semaudit.opening import SMALL, Data, on_disk, open_data, some
 from semaudit.report.document import Compared, Comparison, Interval
 from semaudit.settings import Settings
@@ -24,18 +24,29 @@ from semaudit.store import Samples
 STATISTICS = ("--mean", "--std")
 """What bears on pictures that are at the input size already."""
 
-GREY_LOOKED = 32
-"""How many pictures are looked at for colour."""
-
 
 def preprocessing_warnings(classifier: Classifier, data: Data, settings: Settings) -> list[str]:
     """Say what was guessed of the preprocessing and, judged by a few pictures, what is wrong."""
     taken = list(classifier.provenance.get(GUESSED) or ())
     statistics = [each for each in taken if each.startswith(STATISTICS)]
-    guess = _guess(taken if on_disk(data) else statistics)
+    disputed = _disputed(classifier, settings)
+    guess = [*_guess(taken if on_disk(data) else statistics), *disputed]
     if settings.trust_inputs:
         return guess
-    return [*guess, *_suspicions(classifier, data, settings, guessed=bool(statistics))]
+    guessed = bool(statistics or disputed)
+    return [*guess, *_suspicions(classifier, data, settings, guessed=guessed)]
+
+
+def _disputed(classifier: Classifier, settings: Settings) -> list[str]:
+    others = list(classifier.provenance.get(DISPUTED) or ())
+    if not others or (settings.mean and settings.std):
+        return []
+    arch = classifier.provenance["arch"]
+    return [
+        f"mean and std are a guess: the file states none, and timm's weights of {arch} differ in "
+        f"them; those of its default are taken, and others have {'; '.join(others)}. If it was "
+        f"trained so, give {', '.join(STATISTICS)}, or name the weights, as in --arch {arch}.TAG"
+    ]
 
 
 def _guess(named: Sequence[str]) -> list[str]:
@@ -67,26 +78,6 @@ def _suspicions(
         guessed=guessed,
     )
     return [each.message for each in found]
-
-
-def look_grey(classifier: Classifier, data: Data, settings: Settings) -> bool:
-    """Whether the first pictures, or those sampled, all show no colour in three channels.
-
-    At most `GREY_LOOKED` are looked at. Where none can be read none is grey.
-    """
-    if classifier.preprocessing.input_size[0] != 3:
-        return False
-    few = some(settings, GREY_LOOKED) if on_disk(data) else settings
-    looked = 0
-    for batch in open_data(data, few, classifier).batches(SMALL):
-        if not len(batch):
-            continue
-        if not all_grey(as_float(batch.images, "cpu")):
-            return False
-        looked += len(batch)
-        if looked >= GREY_LOOKED:
-            break
-    return looked > 0
 
 
 def label_warnings(samples: Samples, classifier: Classifier, names: Sequence[str]) -> list[str]:

@@ -60,6 +60,12 @@ class Layout:
         return tuple(dict.fromkeys(track.family for track in self.tracks if track.counts))
 
     @property
+    def all_families(self) -> tuple[str, ...]:
+        """The families, with those that stand beside the whole, but for the noise floor."""
+        names = dict.fromkeys(track.family for track in self.tracks)
+        return tuple(name for name in names if name != NOISE_FLOOR_FAMILY)
+
+    @property
     def spans(self) -> tuple[slice, ...]:
         """The cells of every track."""
         ends = [0, *accumulate(len(track.ladder) for track in self.tracks)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -14,12 +13,8 @@ from typing import Any
 import torch
 
 from semaudit import __version__
-from semaudit.battery import Battery
-from semaudit.models import Classifier
-from semaudit.plugins import LoadedPlugin
-from semaudit.probes import Probe
+from semaudit.preparing import Prepared
 from semaudit.report.document import Data
-from semaudit.runtime import Runtime
 from semaudit.settings import Resolved
 
 MANIFEST_VERSION = 1
@@ -27,21 +22,10 @@ _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pillow", "pyarro
 
 
 def build(
-    *,
-    resolved: Resolved,
-    classifier: Classifier,
-    battery: Sequence[Probe],
-    chosen: Battery,
-    plugins: Sequence[LoadedPlugin],
-    place: Runtime,
-    batch_size: int,
-    data: Data,
-    seconds: float,
+    made: Prepared, resolved: Resolved, batch_size: int, data: Data, seconds: float
 ) -> dict[str, Any]:
-    """Gather everything that the samples depend on; fit for JSON.
-
-    `battery` is what ran: that of `chosen` which means something for the pictures.
-    """
+    """Gather everything that the samples depend on; fit for JSON."""
+    classifier, place, chosen = made.classifier, made.place, made.chosen
     return {
         "manifest_version": MANIFEST_VERSION,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -85,12 +69,17 @@ def build(
                 "sha256": probe.sha256,
                 "text": probe.source_text,
             }
-            for probe in battery
+            for probe in made.battery
         ],
         "battery_file": None
         if chosen.file is None
         else {"path": str(chosen.file), "sha256": chosen.sha256, "text": chosen.text},
-        "plugins": [{**asdict(plugin), "path": str(plugin.path)} for plugin in plugins],
+        "gradients": None
+        if made.asked.smoothness is None
+        else {"samples": made.asked.smoothness.samples},
+        "worst_case": None if made.asked.hunt is None else asdict(made.asked.hunt.effort),
+        **({} if made.taxonomy is None else {"taxonomy": made.taxonomy.described}),
+        "plugins": [{**asdict(plugin), "path": str(plugin.path)} for plugin in made.plugins],
     }
 
 

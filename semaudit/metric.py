@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,3 +45,8 @@ SCORE = Metric("score", "jump", "path", (0, 100), True, "Continuity score: 100 x
 NOISE_FLOOR = Metric(
     "noise_floor", "shift", "rung", (0, 1), True, "Shift of clean pictures in another batch."
 )
+
+
+def entropy_bounds(activation: Activation, num_classes: int) -> Bounds:
+    """The range of entropy for so many classes: they bound it, and the registry knows of none."""
+    return 0, num_classes if activation == "sigmoid" else math.log2(num_classes)

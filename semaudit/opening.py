@@ -16,7 +16,7 @@ from semaudit.images import ImageSource, TensorSource, open_pictures
 from semaudit.models import BEST, Classifier, PreprocessingOverrides, SeveralFitError
 from semaudit.models.assembly import GUESSED_ARCH
 from semaudit.models.factory import is_factory
-from semaudit.models.transformers_layout import transformers_layout
+from semaudit.models.transformers_layout import explained
 from semaudit.plugins import LoadedPlugin
 from semaudit.runtime import Runtime
 from semaudit.settings import FLAG, Resolved, Settings
@@ -115,10 +115,10 @@ def _loaded(
             unsafe_load=settings.unsafe_load,
         )
     except ModelError as error:
-        foreign = transformers_layout(model) if isinstance(model, (str, Path)) else None
-        if foreign is None:
+        told = explained(error, model) if isinstance(model, (str, Path)) else None
+        if told is None:
             raise
-        raise ModelError(f"{foreign}\n({error})") from error
+        raise told from error
 
 
 def _refuse_settings_of_torch(classifier: Classifier, settings: Settings) -> None:

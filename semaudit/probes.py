@@ -1,61 +1,29 @@
-"""Probes: claims that a change keeps the meaning, from YAML or from a plugin; and batteries."""
+"""The probes that there are, shipped or carried by plugins; and which of them a battery holds."""
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from semaudit.errors import ProbeError, did_you_mean
 from semaudit.layout import ADVERSARIAL_FAMILY, NOISE_FLOOR_FAMILY, Layout, Track
-from semaudit.perturbations import Perturbation, get, registered
+from semaudit.perturbations import registered
 from semaudit.perturbations.adversarial import SEARCHED
-from semaudit.probefile import ProbeEntry, read_probe_file
-from semaudit.yamlfile import KeyPath, line_of
+from semaudit.probe import Probe, carried, probe_of
+from semaudit.probefile import read_probe_file
 
-
-@dataclass(frozen=True)
-class Probe:
-    """A claim: along this ladder of this perturbation the meaning stays the same.
-
-    Attributes:
-        name: unique over the battery.
-        ladder: strictly rising strengths, each above 0; the clean image is implied.
-        quick_ladder: the rungs of it that the tag ``quick`` runs, if it runs fewer.
-        limit: the largest strength that keeps the meaning, by eye; None: nothing below the largest
-            strength of the perturbation loses it.
-        tags: ``full`` is on every probe, ``quick`` on each that has a quick ladder.
-        source_text: the YAML file, or the plugin function, that states the claim.
-        sha256: of `source_text`, so that ``sha256sum probes/noise.yaml`` checks it.
-        unit: what the strengths are, as the comment on the ladder says it; empty if none does.
-        place: file and line that state the claim, or the perturbation that carries it.
-    """
-
-    name: str
-    family: str
-    claim: str
-    perturbation: str
-    ladder: tuple[float, ...]
-    quick_ladder: tuple[float, ...] | None
-    tags: frozenset[str]
-    source_text: str
-    sha256: str
-    limit: float | None = None
-    unit: str = ""
-    place: str = ""
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """What pictures must have for the claim to mean anything, in words."""
-        perturb = get(self.perturbation)
-        channels = {None: "", 1: "1 channel", 3: "colour"}.get(
-            perturb.channels, f"{perturb.channels} channels"
-        )
-        side = f"{perturb.smallest_side} px a side" if perturb.smallest_side > 1 else ""
-        return tuple(each for each in (channels, side) if each)
+__all__ = [
+    "Probe",
+    "check_together",
+    "entries",
+    "layout_of",
+    "load_probes",
+    "probe_of",
+    "probes_dir",
+    "select_battery",
+]
 
 
 def probes_dir() -> Path:
@@ -181,7 +149,7 @@ def _all_probes(folder: Path) -> Iterator[Probe]:
         yield from _stated(file)
     for perturbation in registered().values():
         if perturbation.ladder is not None:
-            yield _carried(perturbation, perturbation.ladder)
+            yield carried(perturbation, perturbation.ladder)
 
 
 def _stated(file: Path) -> Iterator[Probe]:
@@ -190,70 +158,3 @@ def _stated(file: Path) -> Iterator[Probe]:
     text = file.read_text(encoding="utf-8")
     for name, entry in stated.probes.items():
         yield probe_of(name, entry, stated.family, entry.claim or stated.claim, lines, file, text)
-
-
-def probe_of(
-    name: str,
-    entry: ProbeEntry,
-    family: str,
-    claim: str,
-    lines: Mapping[KeyPath, int],
-    file: Path,
-    text: str,
-) -> Probe:
-    """Return the probe that an entry under ``probes`` of a file states.
-
-    Args:
-        name: its key.
-        entry: its keys.
-        family: the family that it is of.
-        claim: what it claims.
-        lines: the line of each key of the file.
-        file: for messages.
-        text: the file's content.
-    """
-    quick = {"quick"} if entry.quick_ladder else set()
-    ladder = text.splitlines()[line_of(lines, ("probes", name, "ladder")) - 1]
-    return Probe(
-        name=name,
-        family=family,
-        claim=claim,
-        perturbation=entry.perturbation,
-        ladder=entry.ladder,
-        quick_ladder=entry.quick_ladder,
-        tags=frozenset({*entry.tags, *quick, "full"}),
-        source_text=text,
-        sha256=_sha256(text),
-        limit=entry.limit,
-        unit=ladder.partition("#")[2].strip(),
-        place=f"{file}:{line_of(lines, ('probes', name))}",
-    )
-
-
-def _carried(perturbation: Perturbation, ladder: tuple[float, ...]) -> Probe:
-    """The probe that a perturbation with a ladder of its own makes."""
-    if not perturbation.doc:
-        raise ProbeError(
-            f"perturbation {perturbation.name!r} carries a ladder but no docstring: "
-            "its first line is the probe's claim"
-        )
-    try:
-        text = inspect.getsource(perturbation.function)
-    except (OSError, TypeError):  # made at a prompt, or not a plain function
-        text = perturbation.doc
-    return Probe(
-        name=perturbation.name,
-        family=perturbation.family,
-        claim=perturbation.doc.splitlines()[0],
-        perturbation=perturbation.name,
-        ladder=ladder,
-        quick_ladder=None,
-        tags=frozenset({*perturbation.tags, "full"}),
-        source_text=text,
-        sha256=_sha256(text),
-        place=f"perturbation {perturbation.name!r}",
-    )
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -25,12 +25,17 @@ from semaudit.store import SampleWriter
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a scan is; a cell is a picture under a probe at a rung."""
+    """How far a scan is; a cell is a picture under a probe at a rung.
+
+    ``before`` says what is done before the scan, where it is not the scan yet: then no picture is
+    done, and the cells are what that goes through.
+    """
 
     pictures: int
     total_pictures: int
     cells: int
     total_cells: int
+    before: str | None = None
 
 
 Watch = Callable[[Progress], None]

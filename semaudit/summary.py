@@ -27,12 +27,12 @@ NEGLIGIBLE = 1e-9
 def estimates(samples: Samples, metrics: Iterable[Metric]) -> list[Estimate]:
     """Mean, median, p95 and maximum over pictures of every metric, for every part.
 
-    Those of clean pictures are in `clean` already, but for what plugins add.
+    Those that are in `clean` are left out.
     """
     return [
         each
         for metric in metrics
-        if metric.level != "image" or metric.shown
+        if metric.name not in Clean.model_fields
         for each in _estimates_of(samples, metric)
     ]
 
@@ -45,12 +45,13 @@ def _parts(layout: Layout, metric: Metric) -> list[tuple[Scope, str, Part]]:
         for t, track in enumerate(layout.tracks)
         if metric.comparable or track.family != NOISE_FLOOR_FAMILY
     ]
-    if not metric.comparable or not layout.families:
+    if not metric.comparable:
         return probes
     families: list[tuple[Scope, str, Part]] = [
-        ("family", name, Part(layout.matching(name))) for name in layout.families
+        ("family", name, Part(layout.matching(name))) for name in layout.all_families
     ]
-    return [("all", "all", Part(layout.matching(None))), *families, *probes]
+    whole: list[tuple[Scope, str, Part]] = [("all", "all", Part(layout.matching(None)))]
+    return [*(whole if layout.families else []), *families, *probes]
 
 
 def _estimates_of(samples: Samples, metric: Metric) -> list[Estimate]:
@@ -146,7 +147,7 @@ def clean(samples: Samples, labelled: bool, metrics: Sequence[Metric]) -> Clean:
     by_name = {
         metric.name: single(samples, metric)
         for metric in metrics
-        if metric.level == "image" and (labelled or metric.name != "accuracy")
+        if metric.name in Clean.model_fields and (labelled or metric.name != "accuracy")
     }
     return Clean(
         accuracy=by_name.get("accuracy"),

@@ -36,7 +36,8 @@ def import_file(name: str, path: Path) -> ModuleType:
         with _no_bytecode():
             spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[name]
+        # The file may have taken itself out: a KeyError here would hide what it raised.
+        sys.modules.pop(name, None)
         raise
     return module
 

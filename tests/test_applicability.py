@@ -11,7 +11,7 @@ from PIL import Image
 from shared import ARCH, Run
 
 import semaudit
-from semaudit.applicability import applicable, needs_colour
+from semaudit.applicability import Looked, applicable, count_grey, needs_colour
 from semaudit.errors import ProbeError
 from semaudit.perturbations import perturbation, registry
 from semaudit.probes import Probe, load_probes, select_battery
@@ -33,7 +33,7 @@ def names(probes: tuple[Probe, ...]) -> list[str]:
 def test_nothing_is_left_out_without_a_reason() -> None:
     chosen = battery("hue", "brightness")
     assert applicable(chosen, 3) == (chosen, ())
-    assert applicable(chosen, 3, side=28, grey=False) == (chosen, ())
+    assert applicable(chosen, 3, side=28, colour=Looked(20, 0)) == (chosen, ())
 
 
 def test_another_number_of_channels() -> None:
@@ -43,10 +43,13 @@ def test_another_number_of_channels() -> None:
 
 
 def test_grey_pictures_in_three_channels() -> None:
-    kept, notes = applicable(battery("hue", "saturation", "brightness"), 3, grey=True)
+    kept, notes = applicable(battery("hue", "saturation", "brightness"), 3, colour=Looked(20, 20))
     assert names(kept) == ["identity", "brightness"]
     (note,) = notes
-    assert note.startswith("left out, for they mean nothing without colour, and the pictures are")
+    assert note.startswith(
+        "left out, for they mean nothing without colour, and all 20 pictures that were looked at "
+        "are grey: "
+    )
     assert {"hue", "saturation"} == set(note.rpartition(": ")[2].split(", "))
 
 
@@ -70,9 +73,9 @@ def test_each_reason_has_a_line() -> None:
 
 def test_nothing_but_the_noise_floor_is_an_error() -> None:
     with pytest.raises(ProbeError, match=r"empty: left out, .*without colour.*: hue"):
-        applicable(battery("hue"), 3, grey=True)
+        applicable(battery("hue"), 3, colour=Looked(20, 20))
     chosen = battery("identity")
-    assert applicable(chosen, 3, grey=True) == (chosen, ())
+    assert applicable(chosen, 3, colour=Looked(20, 20)) == (chosen, ())
 
 
 def test_needs_colour() -> None:
@@ -97,13 +100,18 @@ def test_a_scan_looks_for_colour() -> None:
     audit = grey_scan(grey.contiguous())
     assert [probe.name for probe in audit.report.battery] == ["identity", "brightness"]
     (note,) = [note for note in audit.report.data.notes if "left out" in note]
-    assert note.endswith("the pictures are grey: hue")
+    assert note.endswith("all 40 pictures that were looked at are grey: hue")
 
     one_of_the_first = grey.clone()
     one_of_the_first[20, 0, 3, 3] = 1 - one_of_the_first[20, 1, 3, 3].round()
     audit = grey_scan(one_of_the_first)
     assert [probe.name for probe in audit.report.battery] == ["identity", "brightness", "hue"]
     assert not [note for note in audit.report.data.notes if "left out" in note]
+    (note,) = [note for note in audit.report.data.notes if "looked at" in note]
+    assert note == (
+        "39 of 40 pictures that were looked at are grey, of which claims on colour mean little; "
+        "they count with the others under hue"
+    )
 
 
 def test_the_last_bit_of_lossy_compression_is_no_colour() -> None:
@@ -130,3 +138,22 @@ def test_grey_pictures_on_disk(cli: Run, checkpoint: Path, pictures: Path, tmp_p
 def _words(images: torch.Tensor, *_: object) -> torch.Tensor:
     """Small letters do not change what the picture shows."""
     return images
+
+
+def test_pictures_are_looked_at_all_over() -> None:
+    """Not only at the first: a data set may begin with what is grey."""
+    mixed = torch.rand(1000, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    mixed = mixed.repeat(1, 3, 1, 1)
+    mixed[700:, 0] = 1 - mixed[700:, 0].round()
+    audit = grey_scan(mixed)
+    assert [probe.name for probe in audit.report.battery] == ["identity", "brightness", "hue"]
+    (note,) = [note for note in audit.report.data.notes if "looked at" in note]
+    assert note.startswith("44 of 63 pictures that were looked at are grey, ")
+
+
+def test_pictures_without_colour_are_counted() -> None:
+    images = torch.full((4, 3, 5, 5), 0.5)
+    images[1, 0, 2, 3] += 2.5 / 255
+    images[2, 2, 0, 0] += 1.5 / 255
+    assert count_grey(images) == 3
+    assert not Looked(0, 0).all_grey

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from semaudit.errors import AuditError, UsageError
 from semaudit.fourier import HeatMap, Waves, heat_map
+from semaudit.fourier.concerns import CONCERNS
 from semaudit.fourier.files import outputs, write
 from semaudit.fourier.grid import signs
 from semaudit.fourier.picture import require_matplotlib
@@ -56,7 +57,7 @@ class Tuned(nn.Module):
 
 
 def measured(module: nn.Module, data: Any, size: tuple[int, int, int], **more: Any) -> HeatMap:
-    return heat_map(module, data, input_size=size, **{**ON_CPU, "grid": 5, **more})
+    return heat_map(module, data, input_size=size, **{**ON_CPU, "grid": 5, "spacing": 1, **more})
 
 
 @pytest.mark.parametrize(("i", "j"), [(2, -1), (-2, 2), (0, 1), (0, 0), (1, 0)])
@@ -194,6 +195,41 @@ def test_waves_that_cannot_be(given: dict[str, Any], message: str) -> None:
     assert measured(Linear(SIZE, 3, seed=1), pictures(1, SIZE, 2), SIZE, grid=11).shift.any()
 
 
+@pytest.mark.parametrize(
+    ("side", "size", "spacing", "highest"),
+    [
+        (15, (224, 224), 16, 112),
+        (15, (28, 28), 2, 14),
+        (15, (299, 400), 21, 147),
+        (15, (14, 14), 1, 7),
+        (1, (224, 224), 1, 0),
+        (63, (32, 32), 1, 31),  # more than there are: refused when it is checked
+    ],
+)
+def test_by_default_the_grid_spans_all_frequencies(
+    side: int, size: tuple[int, int], spacing: int, highest: int
+) -> None:
+    waves = Waves(side, norm=3.0).spanning(*size)
+    assert waves == Waves(side, spacing, norm=3.0)
+    assert waves.axis[-1] == highest
+
+
+def test_the_spacing_is_found_from_the_models_input() -> None:
+    module, images = Linear(SIZE, 4, seed=1, scale=0.2), pictures(2, SIZE, 2)
+    found = measured(module, images, SIZE, spacing=None)
+    assert found.waves == Waves(5, 2)
+    assert found.waves.axis == [-4, -2, 0, 2, 4]
+    assert found.record["settings"].keys() == set(CONCERNS)
+
+
+@pytest.mark.parametrize(
+    "given", [{"fail_on": ["flip_rate<=0.1"]}, {"at_ssim": 0.9}, {"taxonomy": "head"}]
+)
+def test_what_would_have_no_effect_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=f"{next(iter(given))}: a heat map has no battery"):
+        measured(Linear(SIZE, 3, seed=1), pictures(2, SIZE, 2), SIZE, **given)
+
+
 def test_labels_and_embeddings() -> None:
     module, images = Linear(SIZE, 4, seed=1, scale=0.3), pictures(5, SIZE, 2)
     many = measured(module, images, SIZE, activation="sigmoid", outputs="logits", norm=2.0)
@@ -262,7 +298,7 @@ def test_the_picture_and_the_figures(found: HeatMap, form: str, tmp_path: Path) 
         rows = list(csv.DictReader(file))
     assert len(rows) == 25
     for row in rows:
-        at = int(row["i"]) + 2, int(row["j"]) + 2
+        at = int(row["cycles_down"]) + 2, int(row["cycles_across"]) + 2
         assert found.flip_rate is not None
         assert found.error_rate is not None
         assert float(row["shift"]) == found.shift[at]
@@ -273,6 +309,7 @@ def test_the_picture_and_the_figures(found: HeatMap, form: str, tmp_path: Path) 
         assert high - low > 0.3  # five pictures say little
     document = json.loads(files[2].read_text(encoding="utf-8"))
     assert document["waves"]["norm"] == 2.0
+    assert document["waves"]["cycles_per_picture"] == [-2, -1, 0, 1, 2]
     assert document["mean"]["shift"] == pytest.approx(found.shift.mean())
     assert document["data"]["pictures"] == 5
     assert document["data"]["labelled"] == 5

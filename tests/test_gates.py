@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from synthetic import LAYOUT, written
 
 from semaudit import gates
-from semaudit.audit import GATEABLE, measurable
 from semaudit.columns import values
 from semaudit.errors import GateError
 from semaudit.layout import Layout
+from semaudit.measurable import measurable
+from semaudit.metrics import GATEABLE
 from semaudit.report.document import Outcome, Verdict
 from semaudit.store import Samples
 

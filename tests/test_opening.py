@@ -11,6 +11,7 @@ import torch
 from foreign_models import network, quiet, save_exported, save_onnx, save_traced
 from known_models import ON_CPU, Linear, pictures
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import semaudit
@@ -60,6 +61,27 @@ def test_the_guessed_preprocessing_of_a_whole_model_is_a_warning(
     given = {"mean": (0.5,), "std": (0.5,)}
     stated = semaudit.scan(tmp_path / name, folder, ignore_labels=True, **given, **QUICK)
     assert stated.report.warnings == []
+
+
+def test_statistics_that_timm_s_weights_disagree_on_are_a_warning(
+    folder: Path, tmp_path: Path
+) -> None:
+    name = "resnet34"  # all of ImageNet's mean but one
+    torch.save(network(name).state_dict(), tmp_path / "m.pt")
+    given = {"ignore_labels": True, "trust_inputs": True, "img_size": 64, "arch": name, **QUICK}
+    (warning,) = semaudit.scan(tmp_path / "m.pt", folder, **given).report.warnings
+    assert "mean and std are a guess: the file states none" in warning
+    assert "others have mean 0.5,0.5,0.5, std 0.5,0.5,0.5 (ra4_e3600_r224_in1k)" in warning
+    for settled in (
+        {"mean": (0.5,), "std": (0.5,)},
+        {"arch": f"{name}.ra4_e3600_r224_in1k"},
+        {"arch": "resnet50"},
+    ):
+        if settled.get("arch") == "resnet50":  # all alike: a note
+            torch.save(network("resnet50").state_dict(), tmp_path / "m.pt")
+        report = semaudit.scan(tmp_path / "m.pt", folder, **{**given, **settled}).report
+        assert report.warnings == []
+        assert any("the file states no preprocessing" in note for note in report.model.notes)
 
 
 def test_a_factory_s_size_is_guessed_too(folder: Path, tmp_path: Path) -> None:
@@ -121,6 +143,17 @@ def test_what_the_module_states_is_no_guess() -> None:
 # Settings that would have no effect.
 
 
+@pytest.mark.parametrize("name", ["m.onnx", "m.safetensors", "test_resnet", "live"])
+def test_a_consent_that_nothing_asks_for_is_refused(name: str, tmp_path: Path) -> None:
+    module = network("test_resnet")
+    if name == "m.onnx":
+        save_onnx(module, tmp_path / name)
+    save_file(module.state_dict(), tmp_path / "m.safetensors")
+    model = {"test_resnet": name, "live": module}.get(name, tmp_path / name)
+    with pytest.raises(UsageError, match=r"--unsafe-load goes with a file that may hold code"):
+        semaudit.scan(model, IMAGES, unsafe_load=True, **QUICK)
+
+
 def test_a_background_of_pictures_in_memory_is_refused() -> None:
     with pytest.raises(UsageError, match="background go with pictures on disk"):
         semaudit.scan(network("test_resnet"), IMAGES, background="black", **QUICK)
@@ -168,7 +201,7 @@ def test_an_embedding_is_not_told_to_bring_labels(
 
 def test_a_guessed_embedding_asks_for_a_name_alone(folder: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    torch.save(timm.create_model("resnet18", num_classes=4).state_dict(), tmp_path / "r.pt")
+    torch.save(timm.create_model("resnet18").state_dict(), tmp_path / "r.pt")
     settings = {"img_size": 32, "select": ["identity"], **ON_CPU}
     notes = [
         " ".join(semaudit.scan(tmp_path / "r.pt", folder, **more, **settings).report.model.notes)

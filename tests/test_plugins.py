@@ -17,9 +17,8 @@ from known_models import ON_CPU, Linear, pictures
 from shared import REPO, Run
 
 import semaudit
-from semaudit.audit import GATEABLE
 from semaudit.errors import PluginError
-from semaudit.metrics import METRICS, RUNG_FUNCTIONS
+from semaudit.metrics import GATEABLE, METRICS, RUNG_FUNCTIONS
 from semaudit.metrics import registry as metric_registry
 from semaudit.perturbations import Draw, get, registered, registry
 from semaudit.plugins import load_entry_points, load_plugin
@@ -302,7 +301,7 @@ def test_a_metric_is_in_samples_summary_gates_and_tables(
     )
 
     markdown = (tmp_path / "audit" / "report.md").read_text(encoding="utf-8")
-    assert "| jump | largest_change | wander |" in markdown
+    assert "| jump | gradient_turn | largest_change | wander |" in markdown
     assert "- brightest: " in markdown
     # Judged again without the plugin: the report tells what the metric is.
     for name in ("largest_change", "wander", "brightest"):

@@ -211,7 +211,7 @@ def test_a_grey_picture(cli: Run, tmp_path: Path) -> None:
     ended = cli(*words, "--select", "hue,contrast")
     assert (ended.code, ended.stderr) == (0, "")
     said = " ".join(ended.stdout.split())
-    assert "nothing without colour, and the pictures are grey: hue" in said
+    assert "nothing without colour, and the one picture that was looked at is grey: hue" in said
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.height == 2 * LINE + GAP + 64 + 2 * LINE + 2 * GAP  # one row
     ended = cli(*words, "--select", "hue")

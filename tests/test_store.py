@@ -20,6 +20,7 @@ SAMPLE_COLUMNS = [
     *("image", "probe", "family", "rung", "strength", "clean_class", "class"),
     *("shift", "flip", "top5_distance", "feature_distance", "logit_distance"),
     *("input_rms", "input_linf", "ssim", "transport"),
+    *("gradient_turn", "gradient_change", "gradient_lipschitz", "loss_gradient_turn"),
 ]
 PATH_COLUMNS = [
     *("image", "probe", "family"),

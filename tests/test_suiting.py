@@ -14,6 +14,7 @@ from shared import Run
 import semaudit
 from semaudit.errors import ProbeError
 from semaudit.report.file import read_report
+from semaudit.stream import Progress
 
 SIZE = (3, 16, 16)
 MODEL = Linear(SIZE, 4, seed=1)
@@ -143,3 +144,37 @@ def test_pictures_that_cannot_be_read(cli: Run, tiny: tuple[str, ...], tmp_path:
     ended = cli(*tiny, "--data", str(data), "--at-ssim", "0.9", "--trust-inputs")
     assert (ended.code, ended.stdout) == (3, "")
     assert f"none of the pictures can be read: {data / 'a.png'}" in ended.stderr
+
+
+def test_two_sayings_on_one_strength_are_refused(
+    cli: Run, tiny: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "select: [noise]\nladders:\n  gaussian_noise: [0.02, 0.04]\n", encoding="utf-8"
+    )
+    words = tuple(tiny[: tiny.index("--select")]) if "--select" in tiny else tiny
+    ended = cli(*words, "--battery", "mine.yaml", "--at-ssim", "0.9")
+    assert (ended.code, ended.stdout) == (2, "")
+    said = " ".join(ended.stderr.split())
+    assert "--at-ssim 0.9 and the key 'ladders' of mine.yaml both say" in said
+    assert "gaussian_noise" in said
+    # Of probes that are not chosen it says nothing that matters.
+    only = ("--select", "shot_noise", "--at-ssim", "0.9")
+    assert cli(*words, "--battery", "mine.yaml", *only).code == 0
+
+
+def test_the_search_for_equal_visibility_is_watched() -> None:
+    told: list[Progress] = []
+    semaudit.scan(
+        MODEL,
+        pictures(3, SIZE, seed=2, low=0.1, high=0.9),
+        select=["brightness", "gaussian_noise"],
+        at_ssim=0.9,
+        input_size=SIZE,
+        watch=told.append,
+        **ON_CPU,
+    )
+    before = [each for each in told if each.before]
+    assert [(each.cells, each.total_cells) for each in before] == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert told[: len(before)] == before
+    assert told[-1].pictures == 3

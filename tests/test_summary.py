@@ -12,7 +12,9 @@ from scipy.stats import entropy as scipy_entropy
 
 import semaudit
 from semaudit.degeneracy import CONSTANT_BITS
+from semaudit.layout import ASIDE
 from semaudit.metrics import METRICS
+from semaudit.taxonomy import TRANSPORT
 
 RUNGS = [m for m in METRICS.values() if m.level == "rung"]
 PATHS = [m for m in METRICS.values() if m.level == "path"]
@@ -38,11 +40,15 @@ def long(frame: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def per_picture(paths: pd.DataFrame, scope: str, name: str) -> pd.Series:
     """The rule in pandas; where a path has no value the others of the picture share its weight."""
-    counted = paths[paths["family"] != "identity"]
     if scope == "probe":
         return paths[paths["probe"] == name].set_index("image")["value"]
     if scope == "family":
-        counted = counted[counted["family"] == name]
+        counted = paths[paths["family"] == name]
+    else:
+        counted = paths[~paths["family"].isin(ASIDE)]
+    # A probe on which a metric is not measured at all is no part of its family's mean.
+    measured = counted.groupby("probe")["value"].transform(lambda values: values.notna().any())
+    counted = counted[measured.astype(bool)] if measured.any() else counted
     probes = counted.groupby("family")["probe"].nunique()
     weights = 1 / (counted["family"].map(probes) * len(probes))
     weights = weights.where(counted["value"].notna())
@@ -56,6 +62,8 @@ def numbers_of(audit: semaudit.Audit, metric: str, scope: str, name: str) -> pd.
     if metric == "noise_floor":
         return per_picture(long(audit.samples(), "shift"), "probe", "identity")
     column = METRICS[metric].column
+    if METRICS[metric].level == "image":
+        return audit.images()[column]
     frame = audit.samples() if METRICS[metric].level == "rung" else audit.paths()
     if metric == "onset":
         ends = {probe.name: probe.ladder[-1] for probe in audit.report.battery}
@@ -80,7 +88,11 @@ def test_every_metric_statistic_and_scope_is_there(audit: semaudit.Audit) -> Non
     families = {("family", probe.family) for probe in battery} - {("family", "identity")}
     found = {(e.metric, e.statistic, e.scope, e.name) for e in audit.report.estimates}
     assert len(found) == len(audit.report.estimates)
+    gradients = [metric for metric in METRICS.values() if metric.needs_gradients]
+    assert {m.name for m in gradients} <= {metric for metric, *_ in found}
     for metric in (*RUNGS, *PATHS):
+        if metric in gradients or metric.name == TRANSPORT:
+            continue
         # Along the noise floor nothing moves, or by rounding: these have no value there.
         still = {"concentration", "secant_slope", "onset"}
         scopes = probes - ({("probe", "identity")} if metric.name in still else set())

@@ -42,6 +42,12 @@ def test_a_module_that_fails_is_forgotten(tmp_path):
     assert name not in sys.modules
 
 
+def test_a_module_that_takes_itself_out_and_fails_shows_its_own_error(tmp_path):
+    code = "import sys\nsys.modules.pop(__name__)\nraise ValueError('own')"
+    with pytest.raises(ValueError, match="own"):
+        imported(written(tmp_path / "a", code))
+
+
 def test_a_file_that_is_no_python_is_an_error(tmp_path):
     with pytest.raises(ImportError, match="no loader for"):
         imported(written(tmp_path / "a", "number = 1", "own.txt"))

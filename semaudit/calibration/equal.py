@@ -2,45 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from semaudit.calibration.ladders import strength_at
 from semaudit.calibration.meter import Meter
 from semaudit.errors import ProbeError
-from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.layout import ADVERSARIAL_FAMILY, NOISE_FLOOR_FAMILY
 from semaudit.perturbations import get
 from semaudit.probes import Probe
 
+FILMS = "sequence"
+"""The family and tag of films: what they ask is what happens from one frame to the next."""
+
 
 def at_ssim(
-    battery: Sequence[Probe], level: float, meter: Meter
+    battery: Sequence[Probe],
+    level: float,
+    meter: Meter,
+    step: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[tuple[Probe, ...], tuple[str, ...]]:
     """Return the battery with one rung a probe, where mean SSIM falls to a level, and notes.
 
     Probes that no strength takes so far, or that jump far past it, are left out, which a note
-    says.
+    says; and so are films, for one frame is none, and worst cases. ``step`` is told how many of
+    how many probes have been measured.
 
     Raises:
         ProbeError: none but the noise floor is left.
     """
-    found = [(probe, _strength(probe, level, meter)) for probe in battery]
-    kept = tuple(
-        probe if strength is None else replace(probe, ladder=(strength,), quick_ladder=None)
-        for probe, strength in found
-        if strength is not None or probe.family == NOISE_FLOOR_FAMILY
-    )
+    films = [probe.name for probe in battery if probe.family == FILMS or FILMS in probe.tags]
+    searched = [probe.name for probe in battery if probe.family == ADVERSARIAL_FAMILY]
+    rest = [probe for probe in battery if probe.name not in (*films, *searched)]
+    kept: list[Probe] = []
+    for done, probe in enumerate(rest):
+        step(done, len(rest))
+        kept += _equal(probe, level, meter)
+    step(len(rest), len(rest))
     if all(probe.family == NOISE_FLOOR_FAMILY for probe in kept):
-        raise ProbeError(f"no probe of the battery takes the pictures to a mean SSIM of {level:g}")
+        besides = f"; films ({', '.join(films)}) have no one strength" if films else ""
+        raise ProbeError(
+            f"no probe of the battery takes the pictures to a mean SSIM of {level:g}{besides}"
+        )
     notes = [
         f"every probe at the strength where the mean SSIM of {meter.count} pictures is "
         f"{level:g}: a comparison at equal visibility, not the ladders of the claims"
     ]
-    out = [probe.name for probe in battery if probe.name not in {each.name for each in kept}]
+    out = [probe.name for probe in rest if probe.name not in {each.name for each in kept}]
     if out:
         said = "left out, for no strength within their limits has that SSIM"
         notes.append(f"{said}: {', '.join(out)}")
-    return kept, tuple(notes)
+    if films:
+        notes.append(f"left out, for a film of one frame is none: {', '.join(films)}")
+    if searched:
+        notes.append(f"left out, for what is searched for is seen by no one: {', '.join(searched)}")
+    return tuple(kept), tuple(notes)
+
+
+def _equal(probe: Probe, level: float, meter: Meter) -> list[Probe]:
+    """The probe at its one strength, or nothing; the noise floor as it is."""
+    if probe.family == NOISE_FLOOR_FAMILY:
+        return [probe]
+    strength = _strength(probe, level, meter)
+    return [] if strength is None else [replace(probe, ladder=(strength,), quick_ladder=None)]
 
 
 NEAR = 0.2
@@ -48,8 +72,6 @@ NEAR = 0.2
 
 
 def _strength(probe: Probe, level: float, meter: Meter) -> float | None:
-    if probe.family == NOISE_FLOOR_FAMILY:
-        return None
     draws = meter.draws(probe)
     highest = probe.limit or get(probe.perturbation).max_strength
     found = strength_at(-level, lambda each: -meter.ssim(probe, each, draws), highest)

@@ -47,10 +47,12 @@ def propose(meter: Meter, probe: Probe) -> Proposal:
     """Measure a probe on the pictures and propose its ladder.
 
     Where a strength moves the points of a picture the levels are displacements, for SSIM counts
-    a shift that no eye sees; everywhere else they are of SSIM.
+    a shift that no eye sees; everywhere else they are of SSIM. What moves by whole pixels has the
+    levels before rounding: its strengths are displacements, and between pixels there are none.
     """
     draws = meter.draws(probe)
-    highest = get(probe.perturbation).max_strength
+    perturb = get(probe.perturbation)
+    highest = perturb.max_strength
     moves = meter.displacement(probe, probe.ladder[0], draws) is not None
     levels = DISPLACEMENT_LEVELS if moves else SSIM_LEVELS
 
@@ -60,8 +62,13 @@ def propose(meter: Meter, probe: Probe) -> Proposal:
             return -meter.ssim(probe, strength, draws)
         return meter.displacement(probe, strength, draws) or 0.0
 
-    reached = {level: strength_at(level if moves else -level, beyond, highest) for level in levels}
-    ladder, limited = _ladder(list(reached.values()), probe.limit or highest)
+    def at(level: float) -> float | None:
+        if moves and perturb.stepwise:
+            return level
+        return strength_at(level if moves else -level, beyond, highest)
+
+    reached = {level: at(level) for level in levels}
+    ladder, limited = _ladder(list(reached.values()), highest, probe.limit or highest)
     return Proposal(
         probe=probe,
         by="displacement" if moves else "ssim",
@@ -89,16 +96,26 @@ def strength_at(level: float, beyond: Callable[[float], float], highest: float) 
     return found
 
 
-def _ladder(strengths: Sequence[float | None], limit: float) -> tuple[tuple[float, ...], bool]:
-    """Round, and where the last rung is beyond the limit shrink the whole in proportion."""
-    top = strengths[-1]
-    limited = top is None or top > limit
-    if top is None:
-        # No strength makes the picture as different as that: even steps up to the limit.
-        kept = [limit * (rung + 1) / len(strengths) for rung in range(len(strengths))]
-    else:
-        kept = [each * min(1.0, limit / top) for each in strengths if each is not None]
+def _ladder(
+    strengths: Sequence[float | None], highest: float, limit: float
+) -> tuple[tuple[float, ...], bool]:
+    """Fill, shrink and round what the levels ask for; and whether they got less than that."""
+    filled = _filled(strengths, highest)
+    # Where the last rung is beyond the probe's limit the whole shrinks in proportion.
+    kept = [each * min(1.0, limit / filled[-1]) for each in filled]
     rounded = tuple(min(float(f"{each:.2g}"), limit) for each in kept)
     # Two rungs that round to the same, as of a codec that jumps over a level, are one.
     rising = tuple(low for low, high in pairwise((*rounded, float("inf"))) if low < high)
-    return rising, limited
+    return rising, strengths[-1] is None or filled[-1] > limit
+
+
+def _filled(strengths: Sequence[float | None], highest: float) -> list[float]:
+    """The strengths, with even steps to the largest in place of those that no level is reached at.
+
+    Visibility rises with the strength, so that it is the last levels that are out of reach.
+    """
+    reached = [each for each in strengths if each is not None]
+    missing = len(strengths) - len(reached)
+    start = reached[-1] if reached else 0.0
+    steps = [start + (highest - start) * (step + 1) / missing for step in range(missing)]
+    return [*reached, *steps]

@@ -149,11 +149,11 @@ def _battery(select: list[str] | None, plugin: list[str] | None) -> tuple[Probe,
 def _suited(
     battery: Sequence[Probe], images: Sequence[Tensor]
 ) -> tuple[tuple[Probe, ...], tuple[str, ...]]:
-    from semaudit.applicability import all_grey, applicable
+    from semaudit.applicability import Looked, applicable, count_grey
 
     _, channels, *sides = images[0].shape
-    grey = all(all_grey(each) for each in images)
-    return applicable(battery, channels, side=min(sides), grey=grey)
+    looked = Looked(sum(map(len, images)), sum(map(count_grey, images)))
+    return applicable(battery, channels, side=min(sides), colour=looked)
 
 
 def _measured(

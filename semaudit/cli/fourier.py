@@ -29,8 +29,12 @@ def fourier(
     ctx: typer.Context,
     grid: Annotated[int, typer.Option(help="Frequencies a side, odd; zero in the centre.")] = 15,
     spacing: Annotated[
-        int, typer.Option(help="Cycles per picture from one frequency to the next.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            help="Cycles per picture from one frequency to the next. Default: as many as let the "
+            "grid span all that the pictures can show, 16 at 224 x 224 with 15 a side."
+        ),
+    ] = None,
     norm: Annotated[
         float | None,
         typer.Option(
@@ -50,7 +54,8 @@ def fourier(
     """Map how often the answer changes, and how far it moves, under single waves of light.
 
     To each picture one Fourier basis wave is added, a frequency at a time, with a random sign for
-    each picture and channel, after Yin et al. 2019.
+    each picture and channel, after Yin et al. 2019. Settings of a scan's battery or verdict in a
+    configuration file (select, fail_on, ...) have no effect here, which a note says.
 
     Exit codes:
     0 measured
@@ -73,10 +78,12 @@ def fourier(
     settings = resolved.settings
     if settings.model is None:
         raise UsageError("which model? semaudit fourier MODEL --data DIR")
+    quiet = quiet or settings.quiet
     with live(Seen(), shown=not quiet, cells="waves") as watch:
         from semaudit.fourier import Waves, run
 
-        found = run(settings.model, settings.data, resolved, Waves(grid, spacing, norm), watch)
+        waves, spanning = Waves(grid, 1 if spacing is None else spacing, norm), spacing is None
+        found = run(settings.model, settings.data, resolved, waves, watch, spanning=spanning)
     files = write(found, out)
     if not quiet:
         _print(found, files)
@@ -90,7 +97,11 @@ def _print(found: HeatMap, files: Sequence[Path]) -> None:
     console = stdout()
     name = found.record["model"]["name"]
     count = found.pictures
-    title = f"{name} on {count:,} picture{'s' * (count != 1)} under {found.shift.size:,} waves"
+    reach = found.waves.axis[-1]
+    title = (
+        f"{name} on {count:,} picture{'s' * (count != 1)} under {found.shift.size:,} waves, "
+        f"{found.waves.spacing} cycle{'s' * (found.waves.spacing != 1)} apart, up to {reach}"
+    )
     console.print(Text(printable(title), style="bold"))
     for note in found.notes:
         console.print(Text(printable(f"note: {note}"), style="yellow"))

@@ -42,6 +42,7 @@ def gate(
     from semaudit.errors import GateError
     from semaudit.folder import REPORT
     from semaudit.gates.judging import recorded_limits
+    from semaudit.gates.shipped import recorded_metrics
     from semaudit.report.file import read_report
     from semaudit.settings import resolve
     from semaudit.store import Samples
@@ -74,7 +75,7 @@ def gate(
     if not given:
         # Not on standard output, which may be JSON.
         print(f"judged by the limits that {audit} was made with", file=sys.stderr)
-    metrics = {each.name: each.metric for each in report.metrics}
+    metrics = recorded_metrics(report, [each.metric for each in limits], audit)
     bound = gates.bind(
         limits, metrics, report.layout, report.data.labelled, report.model.activation
     )

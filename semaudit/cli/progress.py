@@ -55,6 +55,15 @@ def live(
 
         def watch(progress: Progress) -> None:
             nonlocal started
+            if progress.before is not None:
+                bar.update(
+                    task,
+                    description=progress.before,
+                    completed=progress.cells,
+                    total=progress.total_cells,
+                    cells="probes",
+                )
+                return
             if seen.total == 0:
                 started = time.monotonic()
             seen.pictures, seen.total = progress.pictures, progress.total_pictures
@@ -67,6 +76,7 @@ def live(
                 total=progress.total_cells,
                 pictures=f"{progress.pictures:,}/{progress.total_pictures:,}",
                 rate=f"{share / elapsed:.1f} pictures/s" if elapsed > 0 else "",
+                cells=cells,
             )
 
         yield watch

@@ -6,7 +6,8 @@ The tests of this package and ``semaudit probes check FILE.py`` run the very sam
 from __future__ import annotations
 
 from semaudit.contract.cases import Case, cases_of, scenes
-from semaudit.contract.checks import CHECKS, Check
+from semaudit.contract.check import Check
+from semaudit.contract.checks import CHECKS
 from semaudit.contract.examining import Outcome, examine, fault, violations
 from semaudit.contract.measured import examine_metric
 from semaudit.contract.subjects import examine_all, fallback_ladder

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from semaudit.contract.cases import Case, cases_of
-from semaudit.contract.checks import CHECKS, Check
+from semaudit.contract.check import Check
+from semaudit.contract.checks import CHECKS
 from semaudit.errors import out_of_memory
 from semaudit.perturbations import Perturbation
 

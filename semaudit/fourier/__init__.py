@@ -21,7 +21,7 @@ def heat_map(
     data: Data,
     *,
     grid: int = 15,
-    spacing: int = 1,
+    spacing: int | None = None,
     norm: float | None = None,
     watch: Watch = lambda _: None,
     **settings: Any,
@@ -32,16 +32,18 @@ def heat_map(
         model: as for `semaudit.scan`.
         data: as for `semaudit.scan`.
         grid: frequencies a side, an odd number.
-        spacing: cycles per picture between neighbours on the grid.
+        spacing: cycles per picture between neighbours on the grid; None: as many as bring the
+            highest frequency near half a cycle a pixel.
         norm: L2 norm of the wave in each channel; None: 7 % of full scale, root mean square.
         watch: told how far it is.
         settings: any field of `semaudit.settings.Settings` that speaks of the model, the pictures
-            or how it runs.
+            or how it runs; one that speaks of a scan's battery or verdict is refused.
 
     Raises:
         SemauditError: see `semaudit.errors`.
     """
-    return run(model, data, explicit(settings), Waves(grid, spacing, norm), watch)
+    waves = Waves(grid, 1 if spacing is None else spacing, norm)
+    return run(model, data, explicit(settings), waves, watch, spanning=spacing is None)
 
 
 __all__ = ["HeatMap", "Waves", "heat_map", "run"]

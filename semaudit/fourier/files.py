@@ -44,7 +44,15 @@ def write(found: HeatMap, out: Path) -> tuple[Path, Path, Path]:
 
 def _write_table(found: HeatMap, path: Path) -> None:
     """One row a wave; rates with their 95 % intervals (Clopper and Pearson), empty if unknown."""
-    columns = ("i", "j", "shift", "flip_rate", "flip_rate_low", "flip_rate_high", "error_rate")
+    columns = (
+        "cycles_down",
+        "cycles_across",
+        "shift",
+        "flip_rate",
+        "flip_rate_low",
+        "flip_rate_high",
+        "error_rate",
+    )
     axis = found.waves.axis
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -68,6 +76,7 @@ def _document(found: HeatMap) -> dict[str, Any]:
         "waves": {
             "grid": found.waves.side,
             "spacing": found.waves.spacing,
+            "cycles_per_picture": found.waves.axis,
             "norm": found.waves.norm,
             "rms": found.rms,
             "source": "Yin et al. 2019, A Fourier Perspective on Model Robustness in Computer "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -61,6 +61,15 @@ class Waves:
     def half(self) -> list[Frequency]:
         """The D frequencies that are measured: zero, and one of every pair of mirrors."""
         return [(i, j) for i in self.axis for j in self.axis if (i, j) >= (0, 0)]
+
+    def spanning(self, height: int, width: int) -> Waves:
+        """The same number of waves, as far apart as brings the highest near half a cycle a pixel.
+
+        Half a cycle a pixel of the shorter side: the highest frequency that pictures can show.
+        """
+        reach = self.side // 2
+        widest = min(height, width) // 2 // reach if reach else 1
+        return replace(self, spacing=max(1, widest))
 
     def rms(self, height: int, width: int) -> float:
         """Root mean square of a wave on such pictures, a fraction of full scale."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from semaudit import runtime
 from semaudit.errors import ImageError
+from semaudit.fourier.concerns import without_effect
 from semaudit.fourier.grid import Waves
 from semaudit.fourier.record import record
 from semaudit.fourier.sweep import ERRORS, FLIPS, SHIFT, sweep
@@ -66,18 +67,32 @@ class _Seen:
     fingerprint: str
 
 
-def run(model: Model, data: Data, resolved: Resolved, waves: Waves, watch: Watch) -> HeatMap:
+def run(
+    model: Model,
+    data: Data,
+    resolved: Resolved,
+    waves: Waves,
+    watch: Watch,
+    *,
+    spanning: bool = False,
+) -> HeatMap:
     """Measure a heat map under settings whose origins are known.
+
+    With ``spanning`` the waves are spaced to span all frequencies that the pictures can show.
 
     Raises:
         SemauditError: see `semaudit.errors`.
     """
     started = time.perf_counter()
     settings = resolved.settings
+    foreign = without_effect(resolved)
     refuse_foreign_code(resolved)
     place = runtime.resolve(settings)
     classifier = open_model(model, data, settings, place)
-    waves.check(*classifier.preprocessing.input_size[1:])
+    size = classifier.preprocessing.input_size[1:]
+    if spanning:
+        waves = waves.spanning(*size)
+    waves.check(*size)
     source = open_data(data, settings, classifier)
     classifier.check()
     seen = _see(classifier, source, waves, settings, place, watch)
@@ -101,7 +116,7 @@ def run(model: Model, data: Data, resolved: Resolved, waves: Waves, watch: Watch
             labelled=seen.labelled,
             seconds=time.perf_counter() - started,
         ),
-        notes=(*classifier.notes, *source.notes),
+        notes=(*foreign, *classifier.notes, *source.notes),
     )
 
 

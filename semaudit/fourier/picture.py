@@ -85,8 +85,8 @@ def _ticks(found: HeatMap) -> list[int]:
 def _title(found: HeatMap) -> str:
     name = printable(str(found.record["model"]["name"]))
     shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
-    count = found.pictures
+    count, reach = found.pictures, found.waves.axis[-1]
     return (
         f"{shown} on {count:,} picture{'s' * (count != 1)}, each with one wave added\n"
-        f"waves of RMS {found.rms:.3g} of full scale"
+        f"waves of RMS {found.rms:.3g} of full scale, up to {reach} cycles per picture"
     )

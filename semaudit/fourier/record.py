@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from semaudit import __version__
+from semaudit.fourier.concerns import CONCERNS
 from semaudit.models import Classifier, weights_sha256
 from semaudit.runtime import Runtime
 from semaudit.settings import Resolved
@@ -54,5 +55,6 @@ def record(
         "settings": {
             name: {"value": value, "origin": resolved.origins[name]}
             for name, value in resolved.settings.model_dump(mode="json").items()
+            if name in CONCERNS
         },
     }

@@ -13,7 +13,7 @@ from semaudit.columns import values
 from semaudit.errors import AuditError, GateError
 from semaudit.gates.binding import BoundGate
 from semaudit.gates.grammar import Gate, parse
-from semaudit.layout import Array
+from semaudit.layout import ADVERSARIAL_FAMILY, Array
 from semaudit.report.document import Outcome, Report, Verdict
 from semaudit.store import Samples
 
@@ -23,7 +23,20 @@ RESAMPLES = 10_000
 
 def judge_report(gates: Sequence[BoundGate], samples: Samples, report: Report) -> list[Verdict]:
     """Judge all gates on an audit, with what its report says of the model as a whole."""
-    return judge(gates, samples, report.degenerate, _unsteady(samples, report))
+    return judge(gates, samples, report.degenerate, _unsteady(samples, report), _untrusted(report))
+
+
+def _untrusted(report: Report) -> str | None:
+    """Why no gate on a worst case or a gradient can pass, if so."""
+    names = ", ".join(each.name for each in report.doubts)
+    return f"not to be trusted: {names}" if names else None
+
+
+def _rests_on_gradients(bound: BoundGate, samples: Samples) -> bool:
+    """Whether a gate speaks of gradients or of a worst case."""
+    tracks = [samples.layout.tracks[track] for track in bound.part.tracks]
+    searched = any(track.family == ADVERSARIAL_FAMILY for track in tracks)
+    return bound.metric.needs_gradients or (searched and bound.metric.level != "image")
 
 
 def recorded_limits(report: Report, audit: Path) -> list[Gate]:
@@ -54,13 +67,15 @@ def judge(
     samples: Samples,
     degenerate: str | None = None,
     unsteady: str | None = None,
+    untrusted: str | None = None,
 ) -> list[Verdict]:
     """Judge all gates together: Holm shares the error rate of 5 % among them.
 
     A gate passes or fails only where its interval excludes the limit. Of a degenerate model no
     gate but accuracy can be judged: a constant is perfectly continuous. Of an ``unsteady`` one,
     whose answer depends on the batch or on chance, gates are judged, for that only adds to what
-    they limit; the reason says so.
+    they limit; the reason says so. Where worst cases and gradients are ``untrusted``, no gate on
+    them passes.
     """
     numbers = [values(samples, gate.metric, [gate.part])[:, 0] for gate in gates]
     evidence = [_evidence(gate, each) for gate, each in zip(gates, numbers, strict=True)]
@@ -73,10 +88,21 @@ def judge(
         _verdict(gate, each, found, step, degenerate)
         for gate, each, found, step in zip(gates, numbers, evidence, steps, strict=True)
     ]
-    return [
-        _remarked(verdict, unsteady if gate.metric.level != "image" else None)
+    doubted = [
+        _doubted(verdict, untrusted if _rests_on_gradients(gate, samples) else None)
         for gate, verdict in zip(gates, verdicts, strict=True)
     ]
+    return [
+        _remarked(verdict, unsteady if gate.metric.level != "image" else None)
+        for gate, verdict in zip(gates, doubted, strict=True)
+    ]
+
+
+def _doubted(verdict: Verdict, untrusted: str | None) -> Verdict:
+    """A gate that rests on what is not to be trusted is inconclusive at best."""
+    if untrusted is None or verdict.outcome is not Outcome.PASS:
+        return verdict
+    return verdict.model_copy(update={"outcome": Outcome.INCONCLUSIVE, "reason": untrusted})
 
 
 def _remarked(verdict: Verdict, remark: str | None) -> Verdict:

@@ -11,32 +11,33 @@ from semaudit.metrics.views import precise
 
 
 def flat(tensor: Tensor) -> Tensor:
-    """(n, c, h, w) as (n, d)."""
-    return tensor.flatten(1)
+    """(n, c, h, w) as (n, d) in the precise dtype."""
+    return tensor.flatten(1).to(precise(tensor.device))
 
 
 def l2(tensor: Tensor) -> Tensor:
-    """Euclidean norm a picture, (n,); of the largest value first, so that no square overflows."""
-    rows = flat(tensor).to(precise(tensor.device))
-    norm: Tensor = torch.linalg.vector_norm(rows, dim=1)
+    """Euclidean norm a picture, (n,); in double precision no square of a float32 overflows."""
+    norm: Tensor = torch.linalg.vector_norm(flat(tensor), dim=1)
     return norm
 
 
 def l1(tensor: Tensor) -> Tensor:
     """Sum of sizes a picture, (n,)."""
-    return flat(tensor).to(precise(tensor.device)).abs().sum(1)
+    norm: Tensor = torch.linalg.vector_norm(flat(tensor), ord=1, dim=1)
+    return norm
 
 
 def inner(one: Tensor, other: Tensor) -> Tensor:
     """Inner product a picture, (n,)."""
-    dtype = precise(one.device)
-    return (flat(one).to(dtype) * flat(other).to(dtype)).sum(1)
+    return (flat(one) * flat(other)).sum(1)
 
 
 def unit(tensor: Tensor) -> Tensor:
-    """The tensor at Euclidean length 1 a picture; zero stays zero."""
-    norm = l2(tensor).clamp_min(torch.finfo(torch.float32).tiny).to(tensor.dtype)
-    return tensor / column(norm)
+    """The tensor at Euclidean length 1 a picture, in its dtype; zero stays zero."""
+    norm = l2(tensor)
+    # Divided before the cast: a length below the least of float32 is not rounded to 0.
+    scale = column(torch.where(norm > 0, norm, torch.ones_like(norm)))
+    return (tensor / scale).to(tensor.dtype)
 
 
 def column(values: Tensor) -> Tensor:
@@ -47,3 +48,15 @@ def column(values: Tensor) -> Tensor:
 def per_rms(rms: float, tensor: Tensor) -> float:
     """The Euclidean length of a picture-sized change whose root mean square is `rms`."""
     return rms * math.sqrt(math.prod(tensor.shape[1:]))
+
+
+def sound(values: Tensor, *sizes: Tensor) -> Tensor:
+    """Values (n,), but NaN where they are not finite, or one of the sizes is 0 or not finite.
+
+    A gradient of exactly 0 is that of a cut or saturated path, and one that overflowed says nothing
+    either: neither may pass a limit as if it were smooth.
+    """
+    known = values.isfinite()
+    for size in sizes:
+        known = known & size.isfinite() & (size > 0)
+    return values.masked_fill(~known, float("nan"))

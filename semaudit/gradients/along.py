@@ -39,10 +39,7 @@ class Slopes:
     @classmethod
     def of(cls, differentiator: Differentiator, clean: View, labels: Tensor | None) -> Slopes:
         """Fix the functionals at the clean view and the labels (n,), -1 for none."""
-        loss = None
-        if labels is not None and bool((labels >= 0).any()):
-            loss = Loss(labels.to(clean.logits.device), clean.activation)
-        return cls(differentiator, ClassLogit(clean.top_class), loss)
+        return cls(differentiator, ClassLogit(clean.top_class), Loss.of(labels, clean))
 
     def look(self, images: Tensor, rows: Tensor, *, loss: bool) -> View:
         """See images of these rows (n,) of the batch, with their gradients.

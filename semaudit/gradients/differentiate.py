@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -57,9 +58,20 @@ class Differentiator:
         if self.apart or len(images) == 1:
             return self._at_once(images, functionals)
         rows = torch.arange(len(images), device=images.device).chunk(len(images))
-        return _joined(
-            [self._at_once(images[k], [each.rows(k) for each in functionals]) for k in rows]
-        )
+        parts = [self._at_once(images[k], [each.rows(k) for each in functionals]) for k in rows]
+        # What the classifier says of a picture is what it says in its batch, as anywhere else.
+        return replace(_joined(parts), view=self._view(images))
+
+    def values(self, images: Tensor, *functionals: Functional) -> tuple[Tensor, ...]:
+        """What the functionals are, (n,) each, without a derivative: one forward pass."""
+        view = self._view(images)
+        return tuple(functional(view.logits) for functional in functionals)
+
+    def _view(self, images: Tensor) -> View:
+        with torch.no_grad(), self._affine():
+            outputs = self.classifier(images)
+        logits = outputs.logits.to(precise(images.device))
+        return _bare(View(images, logits, outputs.features, self.classifier.activation), images)
 
     def _at_once(self, images: Tensor, functionals: Sequence[Functional]) -> Derived:
         with self.graph(images) as (view, pictures):
@@ -118,7 +130,11 @@ def pull_back(values: Sequence[Tensor], pictures: Tensor, *, keep: bool = False)
 
 def _forward_derivative(classifier: Classifier, images: Tensor, direction: Tensor) -> Tensor:
     with torch.no_grad(), forward_ad.dual_level():
-        dual = forward_ad.make_dual(images, direction)  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            # The first dual of a process loads what torch itself still scripts.
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            dual = forward_ad.make_dual(images, direction)  # type: ignore[no-untyped-call]
         logits = classifier(dual).logits
         unpacked = forward_ad.unpack_dual(logits)  # type: ignore[no-untyped-call]
         tangent: Tensor | None = unpacked.tangent

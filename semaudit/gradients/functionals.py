@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from semaudit.metric import Activation
+from semaudit.metrics.views import View
 
 
 class Functional(Protocol):
@@ -59,6 +60,13 @@ class Loss:
     def rows(self, index: Tensor) -> Loss:
         """The functional of some of the pictures."""
         return Loss(self.labels[index], self.activation)
+
+    @classmethod
+    def of(cls, labels: Tensor | None, clean: View) -> Loss | None:
+        """The loss of labels (n,), -1 for none; None where no picture has one, nor a class."""
+        if labels is None or clean.activation == "none" or not bool((labels >= 0).any()):
+            return None
+        return cls(labels.to(clean.logits.device), clean.activation)
 
 
 @dataclass(frozen=True)

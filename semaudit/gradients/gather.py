@@ -45,7 +45,8 @@ def at_pictures(
     missing = torch.full_like(clean.logits[:, 0], float("nan"))
     columns = {each.column: missing for measure in wanted for each in measure.columns}
     if ability.differentiator is None:
-        return {**columns, **_without_gradients(classifier, clean, draw, samples)}
+        found = _without_gradients(classifier, clean, draw, samples)
+        return {name: found.get(name, values) for name, values in columns.items()}
     if clean.activation == "none":
         wanted = tuple(m for m in wanted if not any(c.needs_classes for c in m.columns))
     spans = _spans(ability.differentiator, len(clean.images))

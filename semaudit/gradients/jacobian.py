@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from semaudit.gradients.algebra import column, l2, per_rms, unit
+from semaudit.gradients.algebra import column, l2, per_rms, sound, unit
 from semaudit.gradients.measures import at_picture, measure
 from semaudit.gradients.point import Point
 
@@ -36,7 +36,8 @@ def jacobian_frobenius(point: Point) -> dict[str, Tensor]:
     """Root of C times the mean of |J^T v|^2 over unit vectors v (Hoffman, Roberts, Yaida 2019).
 
     Unbiased for the square. Its standard error is that of the mean of the projections, carried
-    over to the root by the delta method; NaN for a single projection.
+    over to the root by the delta method; NaN for a single projection. Both are NaN where no
+    projection has a slope, or one is not finite.
     """
     classes = point.view.logits.shape[1]
     squares = [
@@ -49,18 +50,18 @@ def jacobian_frobenius(point: Point) -> dict[str, Tensor]:
 def frobenius_by_differences(point: Point) -> dict[str, Tensor]:
     """The same without gradients: root of d times the mean of |J v|^2 over unit vectors v.
 
-    J v by central differences, exact to the square of the step.
+    J v by central differences, exact to the square of the step, which may leave [0, 1].
     """
     step = per_rms(DIFFERENCE_RMS, point.images)
     size = math.prod(point.shape)
     squares: list[Tensor] = []
     for stream in range(point.samples):
-        direction = step * unit(point.draw.normal(*point.shape, stream=stream)).to(point.images)
+        direction = step * unit(point.normal(stream))
         ends = [
-            point.differentiator.classifier(point.images + sign * direction).logits.double()
+            point.differentiator.classifier(point.images + sign * direction).logits
             for sign in (1, -1)
         ]
-        along = (ends[0] - ends[1]) / (2 * step)
+        along = (ends[0].to(point.view.logits) - ends[1].to(point.view.logits)) / (2 * step)
         squares.append(size * along.square().sum(1))
     return _root_mean(torch.stack(squares, 1))
 
@@ -82,7 +83,8 @@ def jacobian_spectral(point: Point) -> dict[str, Tensor]:
     """The largest stretch |J v| of a unit change of the picture, from below.
 
     Power iteration u <- J v / |J v|, v <- J^T u / |J^T u|, from a random projection of the logits.
-    The residual of the last pair bounds the distance to a singular value, relative to it.
+    The residual of the last pair bounds the distance to a singular value, relative to it. NaN where
+    nothing slopes, and where the model has no second derivative to be had.
     """
     return spectral(point, ITERATIONS)
 
@@ -97,15 +99,14 @@ def spectral(point: Point, iterations: int) -> dict[str, Tensor]:
     for _ in range(iterations):
         along = point.differentiator.along(point.images, direction).to(point.view.logits)
         value = along.square().sum(1).sqrt()
-        weights = along / value.clamp_min(torch.finfo(torch.float32).tiny)[:, None]
+        weights = along / value.where(value > 0, torch.ones_like(value))[:, None]
         back = point.pulled(weights)
         # What was measured belongs to the pair (u, v) before v moves on.
         residual = l2(back - column(value).to(back) * direction) / value
         direction = unit(back)
-    still = value == 0
     return {
-        "jacobian_spectral": value,
-        "jacobian_spectral_residual": residual.masked_fill(still, 0.0),
+        "jacobian_spectral": sound(value, value),
+        "jacobian_spectral_residual": sound(residual, value),
     }
 
 
@@ -116,12 +117,11 @@ def _on_sphere(point: Point, classes: int, stream: int) -> Tensor:
 
 
 def _root_mean(squares: Tensor) -> dict[str, Tensor]:
-    """The root of the mean of squares (n, N), and its standard error."""
+    """The root of the mean of squares (n, N), and its standard error; NaN where it is 0."""
     count = squares.shape[1]
     root = squares.mean(1).sqrt()
     error = squares.std(1) / math.sqrt(count) if count > 1 else torch.full_like(root, NAN)
-    known = root > 0
     return {
-        _FROBENIUS.column: root,
-        _ERROR.column: (error / (2 * root.where(known, torch.ones_like(root)))).where(known, error),
+        _FROBENIUS.column: sound(root, root),
+        _ERROR.column: sound(error / (2 * root), root),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from semaudit.gradients.algebra import l2
+from semaudit.gradients.algebra import l2, sound
 from semaudit.gradients.measures import at_picture, measure
 from semaudit.gradients.point import Point
 from semaudit.metrics.views import precise
@@ -31,25 +31,28 @@ def under_noise(point: Point) -> dict[str, Tensor]:
     Both mean and covariance are estimated from the N draws; tr Cov is unbiased, and |mean g|^2 has
     the share tr Cov / N that noise adds to it taken off, at least 0. The sensitivity is the
     max-sensitivity of Yeh et al. 2019 ("On the (in)fidelity and sensitivity of explanations") for
-    the saliency of Simonyan et al., with Gaussian draws. SNR is NaN for a single draw.
+    the saliency of Simonyan et al., with Gaussian draws. The noisy copies may leave [0, 1]: a
+    clipped draw would not be of mean 0. All are NaN where the gradient is 0 or not finite, and the
+    SNR is for a single draw.
     """
-    sums = [_Moments(gradient) for gradient in point.gradients]
-    clean = point.gradient.abs()
-    size, largest = l2(clean), torch.zeros_like(l2(clean))
+    moments = [_Moments(gradient) for gradient in point.gradients]
+    lengths = [l2(gradient) for gradient in point.gradients]
+    clean, largest = point.gradient.abs(), torch.zeros_like(lengths[0])
     for stream in range(point.samples):
-        noise = point.draw.normal(*point.shape, stream=3000 + stream).to(point.images)
-        there = point.differentiator(point.images + DEVIATION * noise, *point.functionals)
-        for moments, gradient in zip(sums, there.gradients, strict=True):
-            moments.add(gradient)
+        there = point.differentiator(
+            point.images + DEVIATION * point.normal(3000 + stream), *point.functionals
+        )
+        for each, gradient in zip(moments, there.gradients, strict=True):
+            each.add(gradient)
         largest = torch.maximum(largest, l2(there.gradients[0].abs() - clean))
-    ratios = [moments.signal_to_noise() for moments in sums]
-    missing = torch.full_like(ratios[0], float("nan"))
-    known = size > 0
-    sensitivity = largest / size.where(known, torch.ones_like(size))
+    ratios = [
+        sound(each.signal_to_noise(), length) for each, length in zip(moments, lengths, strict=True)
+    ]
+    size = lengths[0]
+    sensitivity = largest / size.where(size > 0, torch.ones_like(size))
     return {
-        "gradient_snr": ratios[0],
-        "loss_gradient_snr": point.labelled_only(ratios[1] if point.loss else missing),
-        "saliency_sensitivity": sensitivity.masked_fill(~known, float("nan")),
+        **point.named("gradient_snr", ratios),
+        "saliency_sensitivity": sound(sensitivity, size),
     }
 
 
@@ -72,7 +75,7 @@ class _Moments:
         self._count += 1
 
     def signal_to_noise(self) -> Tensor:
-        """(n,) in [0, inf); NaN for fewer than two draws, or where the gradient is 0 throughout."""
+        """(n,) in [0, 1 / eps^2] of float32; NaN for fewer than two draws, or without any mean."""
         count = self._count
         mean = self._origin + self._sum / count
         if count < 2:
@@ -81,5 +84,4 @@ class _Moments:
         signal = (l2(mean).square() - spread / count).clamp_min(0)
         # Of a linear model the spread is rounding alone, and the ratio as good as infinite.
         least = torch.finfo(torch.float32).eps ** 2 * l2(mean).square()
-        ratio = signal / torch.maximum(spread, least)
-        return ratio.masked_fill(l2(mean) == 0, float("nan"))
+        return sound(signal / torch.maximum(spread, least), l2(mean))

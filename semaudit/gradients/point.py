@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,7 @@ class Point:
 
     Attributes:
         differentiator: the classifier.
-        view: the clean pictures and outputs.
+        view: the clean pictures and their outputs in this batch.
         logit: the clean class's logit.
         loss: of the labels; None where no picture has one.
         draw: the random numbers of these pictures.
@@ -75,11 +75,29 @@ class Point:
             (gradient,) = pull_back([(logits * weights).sum(1)], root, keep=True)
         return gradient
 
-    def labelled_only(self, values: Tensor) -> Tensor:
-        """Values (n,) of the loss, NaN where a picture has no label."""
-        if self.loss is None:
-            return torch.full_like(values, float("nan"))
-        return values.masked_fill(self.loss.labels < 0, float("nan"))
+    def normal(self, stream: int) -> Tensor:
+        """Standard normal numbers in the shape and the dtype of the pictures."""
+        return self._afresh.normal(*self.shape, stream=stream).to(self.images)
+
+    def uniform(self, stream: int) -> Tensor:
+        """Numbers uniform in [0, 1), likewise."""
+        return self._afresh.uniform(*self.shape, stream=stream).to(self.images)
+
+    @property
+    def _afresh(self) -> Draw:
+        # A draw keeps what it was asked for; each of these fields is wanted once.
+        return Draw(self.draw.keys)
+
+    def named(self, name: str, values: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Columns of what was measured, (n,) each, of every one of `functionals`.
+
+        That of the loss is NaN where a picture has no label.
+        """
+        missing = torch.full_like(values[0], float("nan"))
+        of_loss = missing
+        if self.loss is not None:
+            of_loss = torch.where(self.loss.labels < 0, missing, values[1])
+        return {name: values[0], f"loss_{name}": of_loss}
 
 
 @contextmanager
@@ -97,9 +115,7 @@ def standing(
     """
     activation = clean.activation
     logit = ClassLogit(clean.top_class)
-    loss = None
-    if labels is not None and activation != "none":
-        loss = Loss(labels.to(clean.logits.device), activation)
+    loss = Loss.of(labels, clean)
     with differentiator.graph(clean.images) as (view, root):
         margin = Margin.of(view.logits.detach(), activation)
         functionals: list[Functional] = [logit, margin, *([] if loss is None else [loss])]
@@ -107,7 +123,8 @@ def standing(
         gradients = pull_back(values, root, keep=True)
         point = Point(
             differentiator=differentiator,
-            view=clean,
+            # Not the logits of the batch: those of the pass that is differentiated.
+            view=replace(clean, logits=view.logits.detach()),
             logit=logit,
             loss=loss,
             draw=draw,

@@ -61,10 +61,45 @@ def find(data: Path | None, dataset: str | None, wanted: Wanted) -> Found:
     if tars.is_pattern(data):
         return _in_tars(data, wanted)
     check_readable(data)
-    listed = not data.is_dir() and data.suffix.lower() in tables.SUFFIXES
-    if wanted.path_column is not None and not listed:
-        raise UsageError(f"--path-column goes with a list of paths, and {data} is none")
     return _in_folder(data, wanted) if data.is_dir() else _in_file(data, wanted)
+
+
+def refuse_idle_columns(data: Path | None, dataset: str | None, wanted: Wanted) -> None:
+    """Refuse named columns where nothing has any.
+
+    Raises:
+        ImageError: the pictures are not there.
+        UsageError: naming the flag.
+    """
+    if wanted.path_column is None and wanted.label_column is None:
+        return
+    if dataset is not None and not timm_datasets.is_folder(dataset):
+        what, listed, sharded = f"--dataset {dataset}", False, False
+    elif data is None:
+        what, listed, sharded = "the smoke test", False, False
+    else:
+        if not tars.is_pattern(data):
+            check_readable(data)
+        what = str(data)
+        listed = not data.is_dir() and data.suffix.lower() in tables.SUFFIXES
+        sharded = wanted.label_column is not None and _is_sharded(data, wanted)
+    if wanted.path_column is not None and not listed:
+        raise UsageError(f"--path-column goes with a list of paths, and {what} is none")
+    if wanted.label_column is not None and not (listed or sharded):
+        raise UsageError(
+            f"--label-column goes with a list of paths or with tar shards, and {what} is neither"
+        )
+
+
+def _is_sharded(data: Path, wanted: Wanted) -> bool:
+    """Whether `find` will read tar shards there."""
+    if not data.is_dir():
+        return tars.is_pattern(data) or tars.is_tar(data.name)
+    try:
+        folder, _ = part_folder(data, wanted.split)
+    except UsageError:
+        folder = data
+    return not has_pictures(folder) and bool(tars.shards_of(folder))
 
 
 def _in_file(data: Path, wanted: Wanted) -> Found:

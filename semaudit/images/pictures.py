@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from semaudit.errors import UsageError
 from semaudit.images.batches import Batch, batches
 from semaudit.images.decoding import WHITE, Background
-from semaudit.images.finding import Wanted, find
+from semaudit.images.finding import Wanted, find, refuse_idle_columns
 from semaudit.images.labels.classmap import read_class_map
 from semaudit.images.reading import ImageDataset
 from semaudit.images.sampling import take
@@ -107,6 +107,7 @@ def open_pictures(
     _check_settings(data, dataset, split, ignore_labels, label_pattern, class_map, label_column)
     labels = not ignore_labels and label_pattern is None
     wanted = Wanted(split, labels, path_column, label_column, preprocessing.input_size[0])
+    refuse_idle_columns(data, dataset, wanted)
     chosen_map = None if class_map is None else read_class_map(class_map, num_classes)
     targets = Targets(class_names, num_classes, chosen_map)
     if dataset is not None and timm_datasets.is_streamed(dataset):
@@ -122,6 +123,10 @@ def open_pictures(
     found = find(data, dataset, wanted)
     if label_pattern is not None:
         found = by_pattern(found, label_pattern)
+    if class_map is not None and found.labels is None:
+        raise UsageError(
+            f"--class-map says what labels stand for, and the pictures of {found.where} have none"
+        )
     listing = unlabelled(found) if ignore_labels else listing_of(found, targets)
     items = take(listing.items, num_samples, seed)
     return FolderSource(ImageDataset(items, preprocessing, background), listing)

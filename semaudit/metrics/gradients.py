@@ -1,8 +1,9 @@
 """Metrics of the input gradient along a ladder: how far it turned and how much it changed.
 
-NaN where no gradient was taken, or where one of the two is zero or not finite. The gradient is the
-one by the picture as the model got it, of the clean class's logit throughout; that of the loss is
-taken at the last rung of a ladder.
+NaN where no gradient was taken, where one of the two is not finite, where there is nothing to
+divide by, and where both gradients are 0: a cut path is not a smooth one. A turn is NaN where one
+of them is 0; a change to 0 is one of 1. The gradient is the one by the picture as the model got it,
+of the clean class's logit throughout; that of the loss is taken at the last rung of a ladder.
 """
 
 from __future__ import annotations
@@ -25,13 +26,17 @@ def gradient_turn(rung: Rung) -> Tensor:
 @rung_metric(bounds=(0, INF), needs_classes=True, needs_gradients=True)
 def gradient_change(rung: Rung) -> Tensor:
     """|g' - g| / |g| of the input gradient of the clean class's logit."""
-    return _changed(rung, rung.clean.gradient)
+    change = _change(rung)
+    return rung.clean.not_applicable if change is None else _ratio(rung, *change)
 
 
 @rung_metric(bounds=(0, INF), needs_classes=True, needs_gradients=True)
 def gradient_lipschitz(rung: Rung) -> Tensor:
     """|g' - g| / |x' - x| of the input gradient of the clean class's logit; logits per L2^2."""
-    return _changed(rung, rung.difference)
+    change = _change(rung)
+    if change is None:
+        return rung.clean.not_applicable
+    return _ratio(rung, change[0], _size(_flat(rung.difference)))
 
 
 @rung_metric(bounds=(0, 2), needs_classes=True, needs_gradients=True)
@@ -41,23 +46,31 @@ def loss_gradient_turn(rung: Rung) -> Tensor:
 
 
 def _turn(rung: Rung, before: Tensor | None, after: Tensor | None) -> Tensor:
+    """1 - cos as half the squared chord between unit vectors: exact for small angles."""
     if before is None or after is None:
         return rung.clean.not_applicable
     one, other = _flat(before), _flat(after)
-    sizes = _size(one) * _size(other)
-    cosine = (one * other).sum(1) / sizes
-    turned = (1 - cosine).clamp(0, 2)
-    return turned.to(rung.clean.logits).masked_fill((sizes == 0) | ~sizes.isfinite(), float("nan"))
+    sizes = _size(one), _size(other)
+    known = _positive(sizes[0]) & _positive(sizes[1])
+    chord = _size(_over(one, sizes[0]) - _over(other, sizes[1]))
+    return _only((chord.square() / 2).clamp(0, 2), known).to(rung.clean.logits)
 
 
-def _changed(rung: Rung, over: Tensor | None) -> Tensor:
-    """|g' - g| over the size of something, (n,)."""
+def _change(rung: Rung) -> tuple[Tensor, Tensor] | None:
+    """|g' - g| and |g|, (n,); NaN where one of the two gradients is not finite."""
     before, after = rung.clean.gradient, rung.current.gradient
-    if before is None or after is None or over is None:
-        return rung.clean.not_applicable
-    size = _size(_flat(over))
-    share = (_size(_flat(after) - _flat(before)) / size).to(rung.clean.logits)
-    return share.masked_fill((size == 0) | ~share.isfinite(), float("nan"))
+    if before is None or after is None:
+        return None
+    one, other = _flat(before), _flat(after)
+    size = _size(one)
+    moved = _size(other - one)
+    # Where both are 0 nothing was seen to change because nothing is seen.
+    return _only(moved, moved.isfinite() & ((size > 0) | (moved > 0))), size
+
+
+def _ratio(rung: Rung, moved: Tensor, size: Tensor) -> Tensor:
+    share = moved / size.where(size > 0, torch.ones_like(size))
+    return _only(share, _positive(size) & share.isfinite()).to(rung.clean.logits)
 
 
 def _flat(tensor: Tensor) -> Tensor:
@@ -68,3 +81,15 @@ def _flat(tensor: Tensor) -> Tensor:
 def _size(rows: Tensor) -> Tensor:
     norm: Tensor = torch.linalg.vector_norm(rows, dim=1)
     return norm
+
+
+def _over(rows: Tensor, size: Tensor) -> Tensor:
+    return rows / size.where(size > 0, torch.ones_like(size))[:, None]
+
+
+def _positive(size: Tensor) -> Tensor:
+    return size.isfinite() & (size > 0)
+
+
+def _only(values: Tensor, known: Tensor) -> Tensor:
+    return values.masked_fill(~known, float("nan"))

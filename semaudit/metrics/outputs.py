@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from semaudit import divergence
-from semaudit.metric import Activation, Bounds
 from semaudit.metrics.registry import image_metric, rung_metric
 from semaudit.metrics.views import Rung, View
 
@@ -80,11 +77,6 @@ def entropy(view: View) -> Tensor:
     if view.activation == "none":
         return view.not_applicable
     return divergence.entropy(view.distributions).sum(-1)
-
-
-def entropy_bounds(activation: Activation, num_classes: int) -> Bounds:
-    """The range of `entropy` for so many classes: they bound it, and the registry knows of none."""
-    return 0, num_classes if activation == "sigmoid" else math.log2(num_classes)
 
 
 @image_metric(bounds=(0, INF))

@@ -11,20 +11,17 @@ import re
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import wraps
-from types import FunctionType, MappingProxyType
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from semaudit.errors import PluginError, SemauditError, out_of_memory
+from semaudit.errors import PluginError
 from semaudit.layout import Array
 from semaudit.metric import NOISE_FLOOR, SCORE, Bounds, Level, Metric
+from semaudit.metrics.authors import Function, Seen, checked, is_ours, origin, same_code
 from semaudit.metrics.views import Path, Rung, View
-
-Seen = TypeVar("Seen", View, Rung, Path)
-Function = Callable[[Seen], Tensor]
 
 _METRICS: dict[str, Metric] = {}
 _RUNG_FUNCTIONS: dict[str, Function[Rung]] = {}
@@ -138,7 +135,7 @@ def refuse_out_of_bounds(level: Level, columns: Mapping[str, Array]) -> None:
     """
     for metric in _METRICS.values():
         function = _TABLES[metric.level].get(metric.column)
-        if metric.level != level or function is None or _is_ours(function):
+        if metric.level != level or function is None or is_ours(function):
             continue
         (low, high), values = metric.bounds, columns[metric.column]
         # As the statistics refuse it; the samples are float32.
@@ -146,7 +143,7 @@ def refuse_out_of_bounds(level: Level, columns: Mapping[str, Array]) -> None:
         wrong = np.isinf(values) | (values < low - slack) | (values > high + slack)
         if wrong.any():
             raise PluginError(
-                f"metric {metric.name!r} ({_origin(function)}) gave {values[wrong][0]:g}, outside "
+                f"metric {metric.name!r} ({origin(function)}) gave {values[wrong][0]:g}, outside "
                 f"the bounds that it states, [{low:g}, {high:g}]"
             )
 
@@ -178,7 +175,7 @@ def _registering(
         column = function.__name__
         made = name or column
         known = _TABLES[level].get(column)
-        if known is not None and _same_code(known, function):  # a plugin that is loaded again
+        if known is not None and same_code(known, function):  # a plugin that is loaded again
             _METRICS.pop(made, None)
         else:
             _refuse(made, column, level, function)
@@ -197,10 +194,10 @@ def _registering(
             lines[0],
             column=column,
             needs_classes=needs_classes,
-            shown=not _is_ours(function),
+            shown=not is_ours(function),
             needs_gradients=needs_gradients,
         )
-        _TABLES[level][column] = _checked(made, function, count)
+        _TABLES[level][column] = checked(made, function, count)
         return function
 
     return register
@@ -214,57 +211,13 @@ def _refuse(name: str, column: str, level: Level, function: Callable[..., Tensor
     known += [each for each in _METRICS.values() if (each.level, each.column) == (level, column)]
     if known:
         by = _TABLES[known[0].level].get(known[0].column)
-        where = f" by {_origin(by)}" if by else ""
+        where = f" by {origin(by)}" if by else ""
         raise PluginError(
-            f"metric {name!r} ({_origin(function)}) is already registered{where}: give one of them "
+            f"metric {name!r} ({origin(function)}) is already registered{where}: give one of them "
             "another name"
         )
     if column in _TAKEN[level]:
         raise PluginError(
-            f"metric {name!r} ({_origin(function)}): the samples have a column {column!r} already; "
+            f"metric {name!r} ({origin(function)}): the samples have a column {column!r} already; "
             "give the function another name"
         )
-
-
-def _checked(name: str, function: Function[Seen], count: Callable[[Seen], int]) -> Function[Seen]:
-    """The function, whose failures name the metric."""
-
-    @wraps(function)
-    def measured(seen: Seen) -> Tensor:
-        who = f"metric {name!r} ({_origin(function)})"
-        try:
-            values: object = function(seen)
-        except SemauditError:
-            raise
-        except Exception as error:  # an author's code may raise anything
-            if out_of_memory(error):
-                raise
-            raise PluginError(f"{who} failed: {type(error).__name__}: {error}") from error
-        if not isinstance(values, Tensor):
-            raise PluginError(f"{who} returned {type(values).__name__}, not a tensor")
-        if values.shape != (count(seen),) or values.is_complex():
-            raise PluginError(
-                f"{who} returned {values.dtype} of shape {tuple(values.shape)}; it must be one "
-                f"number a picture, ({count(seen)},)"
-            )
-        return values
-
-    return measured
-
-
-def _is_ours(function: Callable[..., Tensor]) -> bool:
-    return function.__module__.startswith("semaudit.")
-
-
-def _same_code(known: Callable[..., Tensor], other: Callable[..., Tensor]) -> bool:
-    """Whether both come from the same text, as when a plugin file is loaded a second time."""
-    first = getattr(known, "__wrapped__", known)
-    if not (isinstance(first, FunctionType) and isinstance(other, FunctionType)):
-        return first is other
-    one, two = first.__code__, other.__code__
-    return one.co_filename == two.co_filename and one == two
-
-
-def _origin(function: Callable[..., Tensor]) -> str:
-    code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)

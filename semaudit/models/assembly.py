@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -75,7 +75,8 @@ def assemble(opened: Opened, reading: Reading) -> Classifier:
     )
     activation: Activation = reading.activation or "softmax"
     notes = [*opened.notes, *assumptions(opened)]
-    if opened.form is None:
+    # Also where a form came along: it is of logits, and what the user says is looked at.
+    if opened.form is None or reading.output == "probabilities":
         answers = _answers(opened, resolved.preprocessing)
         examined = _examined(opened, answers, reading, activation)
         form = examined.form
@@ -83,7 +84,7 @@ def assemble(opened: Opened, reading: Reading) -> Classifier:
         if not _steady(answers, form, activation):
             notes.append(UNSTEADY)
     else:
-        form = replace(opened.form, scale=reading.output or "logits")
+        form = opened.form
         if form.width == 1 and activation == "softmax":
             notes.append(ONE_VALUE)
     if opened.embeds and reading.activation is None:

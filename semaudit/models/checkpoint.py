@@ -17,10 +17,15 @@ from semaudit.models.opened import Opened, Provenance
 from semaudit.models.preprocessing import timm_config
 from semaudit.models.reading import Opening, Reading
 from semaudit.models.recognition import ASKED, Choice, fitting, single
+from semaudit.models.tags import other_statistics
 from semaudit.models.timm_models import opened_timm, require_known
 from semaudit.models.torchvision_models import PREFIX as TORCHVISION
 from semaudit.models.torchvision_models import torchvision_stated
 from semaudit.models.weights import file_sha256
+
+DISPUTED = "disputed_statistics"
+"""The key of a provenance under which stand other means and standard deviations that a file which
+states none may have been trained with: timm's weights of its architecture were."""
 
 
 def open_checkpoint(path: Path, opening: Opening, reading: Reading) -> Opened:
@@ -160,9 +165,19 @@ def _told(opened: Opened, contents: Contents, choice: Choice, refused: list[str]
         tag = stated.get("tag")
         whose = f"{choice.arch}.{tag}" if tag and "." not in choice.arch else choice.arch
         notes.append(f"the file states no preprocessing: that of {whose} is taken")
+        if "." not in choice.arch and (others := _other_statistics(choice.arch, opened)):
+            opened = replace(opened, provenance={**opened.provenance, DISPUTED: others})
     return replace(
         opened,
         stated={**stated, **metadata.preprocessing},
         labels=metadata.labels or opened.labels,
         notes=(*notes, *opened.notes),
     )
+
+
+def _other_statistics(arch: str, opened: Opened) -> list[str]:
+    """Where the architecture was published with several means, the tag's is no evidence."""
+    mean, std = opened.stated.get("mean"), opened.stated.get("std")
+    if not (isinstance(mean, (tuple, list)) and isinstance(std, (tuple, list))):
+        return []
+    return other_statistics(arch, (mean, std))

@@ -12,9 +12,9 @@ from semaudit.errors import UsageError
 from semaudit.metric import Activation
 from semaudit.models.assembly import assemble
 from semaudit.models.classifier import Classifier
-from semaudit.models.outputs import Scale
 from semaudit.models.preprocessing import PreprocessingOverrides
 from semaudit.models.reading import Opening, Reading
+from semaudit.models.scales import Scale
 from semaudit.models.sources import fitting_architectures, open_source
 
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-import torch
 from torch import Tensor
 
 from semaudit.errors import ModelError, UsageError
 from semaudit.metric import Activation
-
-Scale = Literal["logits", "probabilities"]
+from semaudit.models.scales import Scale, are_probabilities, as_logits, no_probabilities
 
 NAMES = (
     *("logits", "logit", "cls_logits", "class_logits", "out", "output", "outputs", "scores"),
@@ -29,7 +26,6 @@ ONE_VALUE = "the output is one value a picture: taken for yes (class 1) against 
 """What a reader should know of a single column under softmax."""
 
 DEEPEST = 4
-_ROUNDING = 2e-3  # what half precision leaves of a sum of probabilities
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class OutputForm:
         table = _table_at(output, self.path)
         if table is None or table.shape[1] != self.width:
             return None
-        return _as_logits(table, self.scale, activation)
+        return as_logits(table, self.scale, activation)
 
 
 @dataclass(frozen=True)
@@ -85,6 +81,7 @@ def examine(
 
     Raises:
         ModelError: nothing in the output has one row a picture.
+        UsageError: they may be probabilities or logits; or are called probabilities and are none.
     """
     output = answers[0]
     # A single value tells two classes apart.
@@ -113,9 +110,11 @@ def examine(
     width = table.shape[1]
     if width == 1 and activation == "softmax":
         notes.append(ONE_VALUE)
+    tables = [_table_at(answer, path) for answer in answers]
+    if scale == "probabilities":
+        require_probabilities([each for each in tables if each is not None], activation)
     if scale is None:
-        tables = [_table_at(answer, path) for answer in answers]
-        probable = all(each is not None and _are_probabilities(each, activation) for each in tables)
+        probable = all(each is not None and are_probabilities(each, activation) for each in tables)
         if probable and (width == 1 or activation == "sigmoid"):
             raise UsageError(
                 "its outputs lie in [0, 1] for a grey, a random, a black and a white picture, as "
@@ -128,6 +127,19 @@ def examine(
                 "the outputs are probabilities, not logits: their logarithms are taken for logits"
             )
     return Examined(OutputForm(width, path, scale), tuple(notes))
+
+
+def require_probabilities(tables: Sequence[Tensor], activation: Activation) -> None:
+    """Hold what the user calls probabilities against the outputs for reference pictures.
+
+    Raises:
+        UsageError: they are none; says why.
+    """
+    if reason := no_probabilities(tables, activation):
+        raise UsageError(
+            "its outputs for a grey, a random, a black and a white picture are not probabilities: "
+            f"{reason}; leave out --outputs probabilities"
+        )
 
 
 def _table_at(output: object, path: Sequence[str | int]) -> Tensor | None:
@@ -143,33 +155,6 @@ def as_table(tensor: Tensor) -> Tensor | None:
     if tensor.ndim > 2 and all(side == 1 for side in tensor.shape[2:]):
         return tensor.flatten(1)
     return tensor if tensor.ndim == 2 else None
-
-
-def _as_logits(table: Tensor, scale: Scale, activation: Activation) -> Tensor:
-    if activation == "none":
-        return table
-    single = table.shape[1] == 1 and activation == "softmax"
-    if scale == "logits":
-        # Softmax of (0, z) is the sigmoid of z.
-        return torch.cat([torch.zeros_like(table), table], 1) if single else table
-    exact = table.float() if table.dtype != torch.float64 else table
-    smallest = torch.finfo(exact.dtype).tiny
-    # What is no probability must not pass for certainty: as NaN it ends the audit.
-    proper = (exact >= -_ROUNDING) & (exact <= 1 + _ROUNDING)
-    exact = exact.where(proper, torch.full_like(exact, float("nan")))
-    if single or activation == "sigmoid":
-        yes, no = exact.clamp_min(smallest).log(), (1 - exact).clamp_min(smallest).log()
-        return torch.cat([no, yes], 1) if single else yes - no
-    return exact.clamp_min(smallest).log()
-
-
-def _are_probabilities(table: Tensor, activation: Activation) -> bool:
-    values = table.detach().double()
-    if activation == "none" or not bool(((values >= 0) & (values <= 1 + _ROUNDING)).all()):
-        return False
-    if activation == "sigmoid" or table.shape[1] == 1:
-        return True
-    return bool(((values.sum(1) - 1).abs() < _ROUNDING).all())
 
 
 def _tensors(

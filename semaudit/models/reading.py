@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from semaudit.metric import Activation
-from semaudit.models.outputs import Scale
 from semaudit.models.preprocessing import PreprocessingOverrides
+from semaudit.models.scales import Scale
 
 
 @dataclass(frozen=True)

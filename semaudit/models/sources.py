@@ -20,6 +20,9 @@ from semaudit.models.timm_models import HUB_PREFIXES, LOCAL_PREFIX, local_folder
 from semaudit.models.torchvision_models import PREFIX as TORCHVISION
 from semaudit.models.torchvision_models import open_torchvision
 
+CODELESS = frozenset({Kind.ONNX, Kind.SAFETENSORS})
+"""Formats that cannot hold code: what is refused in them is damage."""
+
 
 def open_source(model: str | Path | nn.Module, opening: Opening, reading: Reading) -> Opened:
     """Open a model of any kind.
@@ -30,6 +33,7 @@ def open_source(model: str | Path | nn.Module, opening: Opening, reading: Readin
     """
     if isinstance(model, nn.Module):
         _refuse_checkpoint_settings(opening, f"a {type(model).__name__}")
+        _refuse_unsafe(opening, f"a {type(model).__name__}")
         _refuse_builder_settings(opening, f"a {type(model).__name__} is built already")
         return open_live(model)
     if isinstance(model, Path) or names_a_file(model):
@@ -47,8 +51,11 @@ def fitting_architectures(model: str | Path, opening: Opening) -> list[str]:
     if not (isinstance(model, Path) or names_a_file(model)):
         raise UsageError(f"--arch {BEST} goes with a checkpoint file, and {model} is none")
     path = find_file(Path(model))
-    if sniff(path).is_whole:
+    kind = sniff(path)
+    if kind.is_whole:
         raise UsageError(f"--arch {BEST} goes with a checkpoint file, and {path} is a whole model")
+    if kind in CODELESS:
+        _refuse_unsafe(opening, f"{path} ({kind.words})")
     return architectures(path, opening)
 
 
@@ -72,6 +79,8 @@ def _open_file(path: Path, opening: Opening, reading: Reading) -> Opened:
         _refuse_builder_settings(opening, f"{path} is a whole model, which nothing builds")
     elif not opening.pretrained:
         raise UsageError(f"--no-pretrained goes with a name, and {path} is a file of weights")
+    if kind in CODELESS:
+        _refuse_unsafe(opening, f"{path} ({kind.words})")
     # Each brings a library of its own, which takes a while to import.
     if kind is Kind.TORCHSCRIPT:
         from semaudit.models.programs.torchscript import open_torchscript
@@ -93,6 +102,7 @@ def _open_name(model: str, opening: Opening, reading: Reading) -> Opened:
         # Read by our own hands, which trust nothing in it, rather than by timm's.
         return _open_file(find_file(local_folder(model)), opening, reading)
     _refuse_checkpoint_settings(opening, model)
+    _refuse_unsafe(opening, model)
     if model.startswith(TORCHVISION):
         return open_torchvision(
             model.removeprefix(TORCHVISION),
@@ -126,3 +136,12 @@ def _refuse_checkpoint_settings(opening: Opening, model: str) -> None:
         raise UsageError(f"--arch {opening.arch} goes with a checkpoint file, and {model} is none")
     if opening.use_ema:
         raise UsageError(f"--use-ema goes with a checkpoint file, and {model} is none")
+
+
+def _refuse_unsafe(opening: Opening, model: str) -> None:
+    """Refuse a consent that nothing asks for: it would have no effect."""
+    if opening.unsafe:
+        raise UsageError(
+            f"--unsafe-load goes with a file that may hold code (a pickle, TorchScript, "
+            f"torch.export), and {model} is none; leave it out"
+        )

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from semaudit.errors import ModelError
+from semaudit.models.files.contents import find_file
 from semaudit.models.stated import read_stated
 from semaudit.models.timm_models import LOCAL_PREFIX
 
 _LARGEST = 16 << 20
+_WEIGHTS = re.compile(
+    r"(pytorch_|tf_|flax_)?model(-\d+-of-\d+)?\.(safetensors|bin|h5|msgpack)(\.index\.json)?"
+)
 _LONGEST = 60  # characters of a name that a message shows
 
 
@@ -38,6 +44,28 @@ def transformers_layout(model: str | Path) -> str | None:
         f"        return AutoModelForImageClassification.from_pretrained({folder.as_posix()!r})\n"
         f"and audit FILE.py:build{_flags(folder)}; or export it to ONNX"
     )
+
+
+def explained(error: ModelError, model: str | Path) -> ModelError | None:
+    """Put a failure to open a model together with what stands around it; None where nothing does.
+
+    What went wrong comes first, unless the file is one that transformers writes: an ONNX file
+    beside such weights fails for reasons of its own.
+    """
+    foreign = transformers_layout(model)
+    if foreign is None:
+        return None
+    ordered = (foreign, f"({error})") if _is_theirs(model) else (str(error), f"({foreign})")
+    return ModelError("\n".join(ordered))
+
+
+def _is_theirs(model: str | Path) -> bool:
+    """Whether a file, or the one in a folder, is called as transformers calls weights."""
+    try:
+        file = find_file(Path(str(model).removeprefix(LOCAL_PREFIX)))
+    except ModelError:  # a folder of several
+        return True
+    return _WEIGHTS.fullmatch(file.name) is not None
 
 
 def _flags(folder: Path) -> str:

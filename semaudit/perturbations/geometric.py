@@ -75,6 +75,7 @@ def warp(
     max_strength: float = 1.0,
     smallest_side: int = 1,
     mode: Literal["bilinear", "nearest"] = "bilinear",
+    stepwise: bool = False,
 ) -> Callable[[Warp], Perturbation]:
     """Register the decorated map as the geometric perturbation of its name."""
 
@@ -84,7 +85,10 @@ def warp(
             return resample(images, _places(function, images, strength, draw), mode)
 
         made = perturbation(
-            family="geometric", max_strength=max_strength, smallest_side=smallest_side
+            family="geometric",
+            max_strength=max_strength,
+            smallest_side=smallest_side,
+            stepwise=stepwise,
         )(moved)
         _warps[made.name] = function
         return made
@@ -154,19 +158,24 @@ def subpixel_shift(grid: Grid, strength: Tensor, draw: Draw) -> Places:
     return grid.x - reach * cosine, grid.y - reach * sine
 
 
-# Of pictures smaller than 64 pixels, the lower half of a ladder that ends near 0.02 moves nothing.
-@warp(smallest_side=64, mode="nearest")
+_PAST = 2.0**-7
+"""How far past a whole pixel a shift still counts as that: more than half precision rounds."""
+
+
+# Of pictures smaller than 50 pixels every rung of a ladder that ends at 0.02 is the same pixel.
+@warp(smallest_side=64, mode="nearest", stepwise=True)
 def pixel_shift(grid: Grid, strength: Tensor, draw: Draw) -> Places:
     """Shift the picture in a drawn direction by whole pixels: no value is interpolated.
 
-    (x, y) looks at (x, y) - round(strength * side * (cos a, sin a)), a drawn, each part rounded to
-    the nearest whole pixel. The strength is the displacement before that, a fraction of the
-    shorter side. Networks that take every second pixel answer such shifts unevenly (Azulay and
-    Weiss 2019, "Why do deep convolutional networks generalize so poorly to small image
-    transformations?").
+    (x, y) looks at (x, y) - round(k * (cos a, sin a)), k = ceil(strength * side), a drawn: the
+    strength is the displacement before rounding, a fraction of the shorter side, and k is rounded
+    up, so that every strength above 0 moves the picture by at least one pixel. Networks that take
+    every second pixel answer such shifts unevenly (Azulay and Weiss 2019, "Why do deep
+    convolutional networks generalize so poorly to small image transformations?").
     """
-    reach = strength * grid.side
+    reach = (strength * grid.side * (1 - _PAST)).ceil()
     cosine, sine = draw.direction()
+    # One of cosine and sine is over 0.7: not both can be rounded to 0.
     return grid.x - (reach * cosine + 0.5).floor(), grid.y - (reach * sine + 0.5).floor()
 
 

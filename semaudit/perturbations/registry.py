@@ -28,6 +28,7 @@ Strength: TypeAlias = float | Tensor
 
 Function: TypeAlias = Callable[[Tensor, Strength, Draw], Tensor]
 
+_ROUNDED = 2.0**-8  # as much as bfloat16 may round up
 _PLACEHOLDER = 2.0**-10  # stands in for a zero strength, whose result is thrown away
 
 
@@ -48,6 +49,7 @@ class Perturbation:
             it needs colour, so it means nothing for grey pictures in three channels either.
         smallest_side: the shorter side, in pixels, below which it means nothing.
         differentiable: whether a gradient flows through it to the images.
+        stepwise: whether it changes in whole steps, of which the least strength makes the first.
     """
 
     name: str
@@ -60,15 +62,18 @@ class Perturbation:
     channels: int | None = None
     smallest_side: int = 1
     differentiable: bool = True
+    stepwise: bool = False
 
     def __call__(self, images: Tensor, strength: Strength, draw: Draw) -> Tensor:
         """Return new images (n, c, h, w) in [0, 1]; an image whose strength is 0 is unchanged.
 
-        `strength` is a float in [0, max_strength], or a tensor of n of them.
+        `strength` is a float in [0, max_strength], or a tensor of n of them; of one that lies on
+        an accelerator the range is not checked, for that would wait for the device.
         """
         if len(draw.keys) != len(images):
             raise ValueError(f"{len(images)} images, but a draw for {len(draw.keys)}")
         if isinstance(strength, Tensor):
+            self._refuse_outside(strength)
             return self._each(images, strength, draw)
         if not 0 <= strength <= self.max_strength:
             raise ProbeError(
@@ -81,6 +86,17 @@ class Perturbation:
             return self._checked(images, images.new_full((len(images), 1, 1, 1), strength), draw)
         # Rounded as a tensor of strengths would be, so that both give the same bits.
         return self._checked(images, torch.tensor(strength, dtype=torch.float32).item(), draw)
+
+    def _refuse_outside(self, strengths: Tensor) -> None:
+        """Refuse strengths on the CPU beyond the range, but for what a half precision rounds."""
+        if strengths.device.type != "cpu" or not strengths.numel():
+            return
+        low, high = (float(end) for end in strengths.detach().aminmax())
+        if not (low >= 0 and high <= self.max_strength * (1 + _ROUNDED)):  # NaN is in no range
+            raise ProbeError(
+                f"strengths from {low:g} to {high:g} of {self.name!r} are not within "
+                f"[0, {self.max_strength}]"
+            )
 
     def _each(self, images: Tensor, strength: Tensor, draw: Draw) -> Tensor:
         column = strength.to(images).reshape(-1, 1, 1, 1).expand(len(images), 1, 1, 1)
@@ -135,6 +151,7 @@ def perturbation(
     channels: int | None = None,
     smallest_side: int = 1,
     differentiable: bool = True,
+    stepwise: bool = False,
 ) -> Callable[[Function], Perturbation]:
     """Register the decorated function, under its own name unless `name` is given.
 
@@ -154,6 +171,7 @@ def perturbation(
             channels=channels,
             smallest_side=smallest_side,
             differentiable=differentiable,
+            stepwise=stepwise,
         )
         fault = None if made.ladder is None else ladder_fault(made.ladder, max_strength)
         if fault is not None:

@@ -15,7 +15,16 @@ from semaudit.metrics import METRICS
 from semaudit.models import Classifier, weights_sha256
 from semaudit.models.assembly import GUESSED_ARCH
 from semaudit.probes import Probe
-from semaudit.report.document import Comparison, Data, Measured, Model, Probed, Report, Unread
+from semaudit.report.document import (
+    Comparison,
+    Data,
+    Doubt,
+    Measured,
+    Model,
+    Probed,
+    Report,
+    Unread,
+)
 from semaudit.store import Samples
 
 
@@ -36,6 +45,7 @@ def build(
     unreadable: Sequence[Unread],
     unreadable_count: int,
     warnings: Sequence[str],
+    doubts: Sequence[Doubt],
     preprocessing: Comparison | None,
     smoke_test: bool,
 ) -> Report:
@@ -57,6 +67,7 @@ def build(
         unreadable: the first of the pictures that could not be read.
         unreadable_count: how many there are.
         warnings: signs of wrong labels or preprocessing.
+        doubts: signs that worst cases and gradients do not tell the truth.
         preprocessing: how much the resize matters, if that was asked for.
         smoke_test: whether the pictures are only a few photographs of ours.
     """
@@ -97,6 +108,7 @@ def build(
             *warnings,
             *([] if shift is None else summary.warnings(samples, shift, floor)),
         ],
+        doubts=list(doubts),
         clean=summary.clean(samples, source.labelled, metrics),
         noise_floor=floor,
         battery=[_probed(probe) for probe in battery],

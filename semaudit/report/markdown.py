@@ -17,6 +17,7 @@ def to_markdown(report: Report) -> str:
     if report.degenerate is not None:
         parts.append(f"**Degenerate model:** {_escape(report.degenerate)}")
     parts += [f"**Warning:** {_escape(warning)}" for warning in report.warnings]
+    parts += [f"**Untrustworthy:** {_escape(doubt)}" for doubt in text.doubts(report)]
     if report.verdicts:
         parts.append(verdicts_to_markdown(report.verdicts))
     parts.append("\n".join(f"- {name}: {_escape(value)}" for name, value in text.headline(report)))
@@ -26,6 +27,8 @@ def to_markdown(report: Report) -> str:
     for title, headers, rows in (
         ("Probes, worst first", text.probe_headers(report), text.probe_rows(report)),
         ("Families", text.family_headers(report), text.family_rows(report)),
+        ("Worst case, searched for", text.WORST_CASE_HEADERS, text.worst_case_rows(report)),
+        ("Gradients", text.GRADIENT_HEADERS, text.gradient_rows(report)),
         ("Worst pictures", text.WORST_HEADERS, text.worst_rows(report, WORST)),
         ("Commonest flips", text.FLIP_HEADERS, text.flip_rows(report, WORST)),
         ("Other ways to resize", text.RESIZE_HEADERS, resizes),

@@ -23,6 +23,8 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     _print_facts(report, console)
     for warning in report.warnings:
         console.print(Text(f"warning: {warning}", style="bold red"))
+    for doubt in text.doubts(report):
+        console.print(Text(text.printable(f"untrustworthy: {doubt}"), style="bold red"))
     for note in text.notes(report):
         console.print(_plain(f"note: {note}", "yellow"))
     console.print()
@@ -30,6 +32,12 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     if rows:
         console.print(_table("Probes, worst first", text.probe_headers(report), rows))
         console.print(_table("Families", text.family_headers(report), text.family_rows(report)))
+    for title, headers, content in (
+        ("Worst case, searched for", text.WORST_CASE_HEADERS, text.worst_case_rows(report)),
+        ("Gradients", text.GRADIENT_HEADERS, text.gradient_rows(report)),
+    ):
+        if content:
+            console.print(_table(title, headers, content))
     print_verdicts(report.verdicts, console)
     if rows:
         worst = text.worst_rows(report, WORST)

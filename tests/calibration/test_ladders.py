@@ -12,6 +12,7 @@ from skimage.metrics import structural_similarity
 
 from semaudit.calibration import Meter, propose, strength_at
 from semaudit.calibration.equal import at_ssim
+from semaudit.calibration.ladders import _ladder
 from semaudit.errors import ProbeError
 from semaudit.perturbations import get
 from semaudit.probes import Probe, load_probes, select_battery
@@ -92,12 +93,41 @@ def test_a_limit_shrinks_the_ladder_in_proportion() -> None:
     assert bound.ladder == pytest.approx([each / 2 for each in free], rel=0.06)
 
 
-def test_a_level_out_of_reach_takes_even_steps_to_the_limit() -> None:
+@pytest.mark.parametrize(
+    ("strengths", "highest", "limit", "expected", "limited"),
+    [
+        ((0.1, 0.2, 0.3, 0.4), 1.0, 1.0, (0.1, 0.2, 0.3, 0.4), False),
+        ((0.1, 0.2, 0.3, 0.4), 1.0, 0.2, (0.05, 0.1, 0.15, 0.2), True),
+        ((0.1, 0.2, 0.3, None), 1.0, 1.0, (0.1, 0.2, 0.3, 1.0), True),
+        ((0.6, None, None, None), 0.9, 0.9, (0.6, 0.7, 0.8, 0.9), True),
+        ((0.2, 0.4, None, None), 1.0, 0.5, (0.1, 0.2, 0.35, 0.5), True),
+        ((None, None, None, None), 1.0, 0.4, (0.1, 0.2, 0.3, 0.4), True),
+        ((0.1, 0.1001, 0.3, 0.4), 1.0, 1.0, (0.1, 0.3, 0.4), False),
+    ],
+)
+def test_levels_within_reach_stay_and_the_limit_shrinks_all_in_proportion(
+    strengths: tuple[float | None, ...],
+    highest: float,
+    limit: float,
+    expected: tuple[float, ...],
+    limited: bool,
+) -> None:
+    assert _ladder(strengths, highest, limit) == (expected, limited)
+
+
+def test_a_level_out_of_reach_still_ends_at_the_limit() -> None:
     probe: Probe = replace(PROBES["brightness"], limit=0.1)
     dim = Meter.of(torch.full((2, 3, 32, 32), 0.5), ["a", "b"])
     proposal = propose(dim, probe)
     assert proposal.limited
     assert proposal.ladder[-1] == 0.1
+
+
+def test_what_moves_by_whole_pixels_has_the_levels_before_rounding() -> None:
+    proposal = propose(meter(), PROBES["pixel_shift"])
+    assert (proposal.by, proposal.limited) == ("displacement", False)
+    assert proposal.ladder == (0.0025, 0.005, 0.01, 0.02)
+    assert all(at.displacement and at.displacement * 64 >= 1 for at in proposal.now)
 
 
 def test_every_probe_at_equal_visibility() -> None:
@@ -122,3 +152,14 @@ def test_probes_that_cannot_are_left_out_and_none_is_an_error() -> None:
     assert "brightness" in notes[1]
     with pytest.raises(ProbeError, match="no probe"):
         at_ssim(select_battery(load_probes(), ("brightness",)), 0.3, flat)
+
+
+def test_films_have_no_one_strength() -> None:
+    battery = select_battery(load_probes(), ("brightness", "pan", "zoom"))
+    steps: list[tuple[int, int]] = []
+    kept, notes = at_ssim(battery, 0.9, meter(), lambda *step: steps.append(step))
+    assert [probe.name for probe in kept] == ["identity", "brightness"]
+    assert notes[-1] == "left out, for a film of one frame is none: pan, zoom"
+    assert steps == [(0, 2), (1, 2), (2, 2)]
+    with pytest.raises(ProbeError, match=r"films \(pan\) have no one strength"):
+        at_ssim(select_battery(load_probes(), ("pan",)), 0.9, meter())

@@ -50,8 +50,16 @@ def test_the_levels_are_reached() -> None:
         assert found == pytest.approx([0.98, 0.95, 0.90, 0.80], abs=0.015), name
     for name, record in by_displacement.items():
         found = [at.displacement for at in record.ladder]
-        if name != "pixel_shift":  # of 224 pixels, the first rung is less than one
+        if name != "pixel_shift":  # of 224 pixels, the first rung is rounded up to one
             assert found == pytest.approx([0.0025, 0.005, 0.01, 0.02], rel=0.06), name
+
+
+def test_levels_within_reach_are_kept_where_the_last_is_not() -> None:
+    low_sun, chroma = recorded("low_sun"), recorded("chroma_subsampling")
+    assert low_sun is not None
+    assert [at.ssim for at in low_sun.ladder[:3]] == pytest.approx([0.98, 0.95, 0.90], abs=0.005)
+    assert chroma is not None
+    assert chroma.ladder[0].ssim == pytest.approx(0.98, abs=0.005)
 
 
 def test_the_record_says_what_it_was_made_of() -> None:

@@ -11,6 +11,7 @@ import typer
 from shared import ARCH, Run
 
 from semaudit.cli import app
+from semaudit.fourier.concerns import CONCERNS
 from semaudit.settings import Settings
 
 pytest.importorskip("matplotlib")
@@ -51,6 +52,31 @@ def test_a_configuration_file_counts(cli: Run, tiny_map: tuple[str, ...], tmp_pa
     assert cli(*tiny_map).code == 0
     settings = json.loads((tmp_path / "fourier.json").read_text(encoding="utf-8"))["settings"]
     assert (settings["num_samples"]["value"], settings["seed"]["value"]) == (3, 5)
+
+
+def test_settings_of_a_scan_alone_are_noted(
+    cli: Run, tiny_map: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "seed: 5\ntaxonomy: head\nat_ssim: 0.9\nfail_on: [flip_rate<=0]\n"
+    )
+    ended = cli(*tiny_map, "--config", "mine.yaml")
+    assert (ended.code, ended.stderr) == (0, "")
+    said = " ".join(ended.stdout.split())
+    assert (
+        "note: of a scan alone, without effect on a heat map: at_ssim (mine.yaml:3), taxonomy "
+        "(mine.yaml:2), fail_on (mine.yaml:4)"
+    ) in said
+    document = json.loads((tmp_path / "fourier.json").read_text(encoding="utf-8"))
+    assert any("fail_on" in note for note in document["notes"])
+    assert "fail_on" not in document["settings"]
+    assert document["waves"]["cycles_per_picture"] == [-16, 0, 16]
+
+
+def test_it_goes_by_the_settings_that_it_has_options_for() -> None:
+    own = {"config", "grid", "spacing", "norm", "out", "help"}
+    options = {each.name for each in COMMANDS["fourier"].params}
+    assert options - own == set(CONCERNS)
 
 
 def test_the_options_of_a_scan_that_open_and_run_are_there() -> None:

@@ -13,6 +13,9 @@ from shared import ARCH, Run
 from torch import nn
 
 import semaudit
+import semaudit.gradients  # noqa: F401: it registers metrics
+from semaudit.gates.shipped import SHIPPED
+from semaudit.metrics.registry import GATEABLE, from_module
 from semaudit.report.file import read_report
 
 GATES = ["score>=20", "logit_distance.p95<=1e-9", "flip_rate[photometric@1]<=0.2", "shift.max<=0.9"]
@@ -179,6 +182,40 @@ def test_a_damaged_audit(file: str, content: bytes | None, said: str, cli: Run, 
     assert (ended.code, ended.stdout) == (3, "")
     assert said in ended.stderr
     assert str(copy / file) in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "gate"),
+    [
+        ("flip_rate", {"upper": 0.3}, "flip_rate<=0.2"),
+        ("shift", {"upper": 5}, "shift<=0.9"),
+        ("logit_distance", {"upper": 1.0}, "logit_distance<=0.9"),
+        ("entropy", {"upper": 1.0}, "entropy<=0.9"),
+        ("shift", {"column": "input_linf"}, "shift<=0.9"),
+        ("accuracy", {"level": "path", "column": "jump"}, "accuracy<=0.9"),
+        ("score", {"lower": 90.0}, "score>=95"),
+    ],
+)
+def test_an_edited_range_is_not_believed(
+    name: str, change: dict[str, object], gate: str, cli: Run, copy: Path
+) -> None:
+    report = json.loads((copy / "report.json").read_text())
+    (metric,) = (each for each in report["metrics"] if each["name"] == name)
+    metric.update(change)
+    (copy / "report.json").write_text(json.dumps(report))
+    ended = cli("gate", str(copy), *limits(gate), "--exit-zero")
+    assert (ended.code, ended.stdout) == (3, "")
+    assert f"says that {name} lies in" in ended.stderr
+    assert cli("gate", str(copy), *limits("confidence<=0.999"), "--accept-inconclusive").code < 2
+
+
+def test_limits_know_the_metrics_that_are_shipped() -> None:
+    assert {
+        each.name: (each.column, each.level, each.bounds, each.comparable)
+        for each in GATEABLE.values()
+        if each.needs_gradients
+        or each.name in {*from_module("semaudit"), "accuracy", "onset", "score", "noise_floor"}
+    } == SHIPPED
 
 
 def test_tables_of_another_audit(

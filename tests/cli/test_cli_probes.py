@@ -8,13 +8,20 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from shared import Ended, Run
 
 from semaudit.calibration import CALIBRATION, record
+from semaudit.contract import violations
+from semaudit.contract.generators import states
+from semaudit.perturbations import get
 from semaudit.probes import load_probes, select_battery
 
 # Each breaks one clause, and says which by its name.
 BAD = '''\
+import random
+
+import numpy as np
 import torch
 
 from semaudit.metrics import rung_metric
@@ -54,6 +61,46 @@ def keeps_device(images, strength, draw):
 def stays_in_range(images, strength, draw):
     """Divides by zero where it is black."""
     return images * (1 - strength) + strength * (images - images.mean()) / images
+
+
+@bad()
+def leaves_the_range(images, strength, draw):
+    """Goes far beyond white, where the clamp leaves nothing of the picture."""
+    return images * (1 + 8 * strength)
+
+
+@bad()
+def leaves_nothing_in_range(images, strength, draw):
+    """Goes beyond white in all places."""
+    return images + 22 * strength * images * (1 - images)
+
+
+@bad()
+def leaves_global_generators_alone(images, strength, draw):
+    """Draws from torch's generator, which it seeds so that the result is the same."""
+    torch.manual_seed(0)
+    return images + torch.rand(()) * strength
+
+
+@bad()
+def hides_that_it_draws(images, strength, draw):
+    """Puts the generator back after it has drawn from it."""
+    with torch.random.fork_rng(devices=[]):
+        return images + torch.rand(()) * strength
+
+
+@bad()
+def draws_by_numpy(images, strength, draw):
+    """Moves numpy's generator, and uses nothing of it."""
+    np.random.rand(3)
+    return images * (1 - strength)
+
+
+@bad()
+def draws_by_python(images, strength, draw):
+    """Seeds Python's generator."""
+    random.seed(3)
+    return images * (1 - random.random() * strength)
 
 
 @bad()
@@ -215,6 +262,7 @@ def said(checked: Ended, subject: str) -> str:
         ("changes_more_with_the_strength", "the change falls from", "a larger strength"),
         ("has_the_gradient_that_it_claims", "no gradient flows", "differentiable=False"),
         ("gives_the_same_for_the_same_draw", "two runs with the same draw differ by", "`draw`"),
+        ("leaves_global_generators_alone", "global generator of torch", "from `draw` alone"),
         ("gives_the_same_alone_as_in_a_batch", "alone and in a batch of 20 differ", "on no other"),
         ("takes_a_strength_each", "at 0.1, one of several strengths, it differs", "per_image"),
         ("gives_one_number_a_picture", "of shape (5, 6); it must be one number a picture", ""),
@@ -238,6 +286,11 @@ def test_the_place_is_named(checked: Ended) -> None:
     ("subject", "clause", "fault"),
     [
         ("writes_into_the_draw", "leaves its input alone", "it changed a field of the draw"),
+        ("leaves_the_range", "stays in range", "returns values in [0, 2.6]"),
+        ("leaves_nothing_in_range", "stays in range", "takes away a change of"),
+        ("hides_that_it_draws", "leaves global generators alone", "other global seeds change"),
+        ("draws_by_numpy", "leaves global generators alone", "global generator of numpy.random"),
+        ("draws_by_python", "leaves global generators alone", "global generator of random"),
         ("disowns_its_gradient", "has the gradient that it claims", "states differentiable=False"),
     ],
 )
@@ -251,13 +304,20 @@ def test_the_other_ways_to_break_a_clause(
 def test_what_is_right_passes(checked: Ended) -> None:
     for subject in ("nothing_is_wrong", "nothing_is_wrong_either"):
         verdicts = lines(checked, subject)
-        assert len(verdicts) == 13
+        assert len(verdicts) == 14
         assert set(verdicts.values()) == {"pass"}
     assert list(lines(checked, "a_good_metric").values()) == ["pass"] * 3
 
 
 def test_what_cannot_be_checked_is_skipped(checked: Ended) -> None:
-    assert list(lines(checked, "keeps_shape").values()) == ["pass", "FAIL"] + ["skip"] * 11
+    assert list(lines(checked, "keeps_shape").values()) == ["pass", "FAIL"] + ["skip"] * 12
+
+
+def test_global_generators_are_as_they_were() -> None:
+    torch.manual_seed(5)
+    before = states()
+    assert violations(get("gaussian_noise"), (0.1, 0.2)) == []
+    assert states() == before
 
 
 def test_a_broken_clause_is_1(checked: Ended) -> None:
@@ -271,7 +331,7 @@ def test_a_good_plugin_is_0(cli: Run, tmp_path: Path) -> None:
     (tmp_path / "good.py").write_text(GOOD, encoding="utf-8")
     ended = cli("probes", "check", "good.py")
     assert (ended.code, ended.stderr) == (0, "")
-    assert ended.stdout.splitlines()[-1] == "26 passed"
+    assert ended.stdout.splitlines()[-1] == "28 passed"
     assert "pass  unclaimed runs" in ended.stdout
 
 
@@ -283,11 +343,11 @@ def test_the_chosen_probes_are_checked(cli: Run, tmp_path: Path) -> None:
     )
     ended = cli("probes", "check", "good.py", "--battery", "mine.yaml")
     assert ended.code == 0
-    assert ended.stdout.splitlines()[-1] == "13 passed"
+    assert ended.stdout.splitlines()[-1] == "14 passed"
     assert "pass  dusk runs" in ended.stdout
     ended = cli("probes", "check", "--select", "brightness", "--select", "contrast")
     assert ended.code == 0
-    assert ended.stdout.splitlines()[-1] == "39 passed"  # the noise floor with them
+    assert ended.stdout.splitlines()[-1] == "42 passed"  # the noise floor with them
     ended = cli("probes", "check", "good.py", "--select", "brightness")
     assert ended.code == 2
     assert "nothing to check: no probe that was chosen uses a perturbation of" in ended.stderr

@@ -41,6 +41,8 @@ BOTH = [("a.png", "cat"), ("sub/b, c.png", "7")]
         ("l.csv", 'a.png,cat\n"sub/b, c.png",7\n'),
         ("l.csv", 'cat,a.png\n7,"sub/b, c.png"\n\n'),
         ("l.tsv", "filename\tother\twnid\na.png\tx\tcat\n./sub/b, c.png\ty\t7\n"),
+        ("l.csv", 'path,labels\na.png,cat\n"sub/b, c.png",7\n'),
+        ("l.csv", 'path,labels,label\na.png,no,cat\n"sub/b, c.png",no,7\n'),
         ("l.jsonl", '{"file": "a.png", "target": "cat"}\n\n{"file": "sub/b, c.png", "target": 7}'),
     ],
 )

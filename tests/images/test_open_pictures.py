@@ -76,6 +76,40 @@ def test_parts_are_no_classes(tmp_path: Path, paint: Paint, opened, name: str) -
         opened(tmp_path, split="dev2")
 
 
+def test_columns_where_nothing_has_any_are_refused(tmp_path: Path, paint: Paint, opened) -> None:
+    folder = class_folders(tmp_path / "a", paint)
+    write_idx(tmp_path / "m" / "t10k-images-idx3-ubyte", GREY)
+    for data, options, what in (
+        (folder, {}, str(folder)),
+        (folder / "ant" / "1.png", {}, "1.png"),
+        (tmp_path / "m" / "t10k-images-idx3-ubyte", {}, "idx3"),
+        (None, {}, "the smoke test"),
+        (tmp_path, {"dataset": "torch/cifar10"}, "--dataset torch/cifar10"),
+        (tmp_path, {"dataset": "hfds/cifar10"}, "--dataset hfds/cifar10"),
+    ):
+        with pytest.raises(UsageError, match=r"--label-column goes with .* is neither") as label:
+            opened(data, label_column="a", **options)
+        with pytest.raises(UsageError, match=r"--path-column goes with .* is none") as path:
+            opened(data, path_column="a", **options)
+        assert what in str(label.value)
+        assert what in str(path.value)
+    archive = pack(tmp_path / "x.tar", {"1.png": picture(), "1.json": b'{"a": 1}'})
+    assert labels(opened(archive, label_column="a")) == [1]
+    with pytest.raises(UsageError, match="--path-column"):
+        opened(archive, path_column="a")
+    with pytest.raises(ImageError, match="none"):
+        opened(tmp_path / "none", label_column="a")
+
+
+def test_a_map_of_labels_that_there_are_not_is_refused(
+    tmp_path: Path, paint: Paint, opened
+) -> None:
+    paint(tmp_path / "a" / "1.png")
+    (tmp_path / "map.txt").write_text("ant\nbee\ncat\n")
+    with pytest.raises(UsageError, match=r"--class-map says .* have none"):
+        opened(tmp_path / "a", class_map=tmp_path / "map.txt")
+
+
 def test_parts_that_leave_a_choice(tmp_path: Path, paint: Paint, opened) -> None:
     for part in ("train", "val", "test"):
         class_folders(tmp_path / part, paint)

@@ -11,6 +11,7 @@ from known_models import ON_CPU, Linear, pictures, rng
 from torch import Tensor
 
 import semaudit
+from semaudit.gradients import MEASURES
 from semaudit.metrics import (
     IMAGE_FUNCTIONS,
     METRICS,
@@ -30,6 +31,7 @@ STILL = {
     "ssim": 1.0,
     "concentration": math.nan,
     "secant_slope": math.nan,
+    "gradient_lipschitz": math.nan,
 }
 SIZES = [(1, 4, 4), (3, 12, 9)]
 
@@ -41,7 +43,15 @@ def a_view(seed: int, size: tuple[int, int, int], classes: int, scale: float) ->
     features = scale * torch.randn((5, 6), generator=generator, dtype=torch.float64)
     features[0] = 0
     star = Taxonomy.of("star", [-1] + [0] * classes, [1.0] * (classes + 1), range(-1, classes))
-    return View(images, logits, features, taxonomy=star)
+    gradient, loss_gradient = scale * torch.randn((2, 5, *size), generator=generator)
+    return View(
+        images,
+        logits,
+        features,
+        taxonomy=star,
+        gradient=gradient,
+        loss_gradient=loss_gradient,
+    )
 
 
 def a_path(views: list[View]) -> Path:
@@ -110,7 +120,8 @@ def test_every_metric_is_described_in_one_line(metric) -> None:
 
 
 def test_the_catalogue_is_complete() -> None:
-    columns = {*IMAGE_FUNCTIONS, *RUNG_FUNCTIONS, *PATH_FUNCTIONS, "correct", "onset"}
+    slopes = {each.column for measure in MEASURES.values() for each in measure.columns}
+    columns = {*IMAGE_FUNCTIONS, *RUNG_FUNCTIONS, *PATH_FUNCTIONS, "correct", "onset", *slopes}
     assert set(BY_COLUMN) == columns
     assert len(METRICS) == len(columns)
 

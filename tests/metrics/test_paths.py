@@ -191,7 +191,7 @@ def test_neighbour_flips_by_hand() -> None:
 
 def test_the_films_are_sixteen_even_steps() -> None:
     films = select_battery(load_probes(), ["sequence"], ["identity"])
-    assert [each.name for each in films] == ["pan", "zoom_in", "turn", "brighten"]
+    assert [each.name for each in films] == ["pan", "zoom", "turn", "lighting"]
     for each in films:
         steps = np.diff([0, *each.ladder])
         assert len(steps) == 16
@@ -207,13 +207,13 @@ def test_a_film_flips_where_the_model_does() -> None:
     audit = semaudit.scan(
         Threshold(0.455),
         images,
-        select=["brighten"],
+        select=["lighting"],
         input_size=(1, 4, 4),
-        fail_on=["neighbour_flips[brighten]<=0.5"],
+        fail_on=["neighbour_flips[lighting]<=0.5"],
         **ON_CPU,
     )
-    paths = audit.paths().query("probe == 'brighten'")
-    samples = audit.samples().query("probe == 'brighten'")
+    paths = audit.paths().query("probe == 'lighting'")
+    samples = audit.samples().query("probe == 'lighting'")
     faded = (samples.groupby("image")["flip"].max() > 0).reindex(paths["image"]).to_numpy()
     assert 0 < faded.sum() < 8
     np.testing.assert_allclose(paths["neighbour_flips"], faded / 16)

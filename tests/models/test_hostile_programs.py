@@ -242,6 +242,20 @@ def test_an_endless_graph_is_refused_before_it_is_parsed(exported, monkeypatch):
         describe(exported)
 
 
+def test_many_values_in_little_text_are_refused_before_they_are_parsed(exported, monkeypatch):
+    monkeypatch.setattr(json, "loads", lambda _: pytest.fail("parsed"))
+    with pytest.raises(ModelError, match=r"some 4,000,\d+ values, more than any network's"):
+        describe(with_record(exported, "models/model.json", b"[" + b"[]," * 2_000_000 + b"0]"))
+
+
+def test_a_list_of_weights_is_not_read_hundreds_of_times(exported, monkeypatch):
+    with zipfile.ZipFile(exported, "a") as archive:
+        root = archive.namelist()[0].partition("/")[0]
+        for index in range(3):
+            archive.writestr(f"{root}/data/weights/model_{index}_config.json", b"{}")
+    assert re.search(r"\d lists of weights", danger(exported))
+
+
 @pytest.mark.parametrize(
     "metadata",
     [

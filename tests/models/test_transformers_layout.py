@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from foreign_models import network, save_onnx
 from safetensors.torch import save_file
 
 import semaudit
@@ -80,3 +81,20 @@ def test_a_scan_says_so(folder: Path, model: str) -> None:
     with pytest.raises(ModelError, match="a model of Hugging Face transformers") as caught:
         semaudit.scan(folder / model, torch.rand(4, 3, 8, 8), device="cpu")
     assert "\n(no architecture of timm" in str(caught.value)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_wrong_with_an_onnx_file_beside_it_comes_first(folder: Path, whole: bool) -> None:
+    """As optimum writes one, alone or next to the weights."""
+    save_onnx(network("test_resnet"), folder / "model.onnx")
+    content = (folder / "model.onnx").read_bytes()
+    (folder / "model.onnx").write_bytes(content[: len(content) // 2])
+    model = folder / "model.onnx" if whole else folder
+    if not whole:
+        (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError) as caught:
+        semaudit.scan(model, torch.rand(4, 3, 8, 8), device="cpu")
+    first, rest = str(caught.value).split("\n", 1)
+    assert "model.onnx" in first
+    assert "transformers" not in first
+    assert "a model of Hugging Face transformers" in rest

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import timm
 import torch
 from known_models import ON_CPU, Linear, draw_of, pictures, scan_along
 from scipy.spatial.distance import cosine, jensenshannon
@@ -16,7 +17,7 @@ from scipy.special import expit
 from torch import Tensor, nn
 
 import semaudit
-from semaudit.errors import GateError, ModelError, UsageError
+from semaudit.errors import GateError, UsageError
 
 SIZE = (3, 8, 8)
 N = 24
@@ -171,8 +172,14 @@ def test_what_may_be_a_probability_has_to_be_said(linear, images) -> None:
 
 
 def test_what_is_no_probability_is_no_certainty(linear, images) -> None:
-    with pytest.raises(ModelError, match="NaN"):
+    with pytest.raises(UsageError, match=r"they lie in \[-.*leave out --outputs probabilities"):
         scan(linear, images, outputs="probabilities")
+    sigmoids = Wrapped(linear, torch.sigmoid)
+    with pytest.raises(UsageError, match=r"those of a picture sum to .*--activation sigmoid"):
+        scan(sigmoids, images, outputs="probabilities")
+    known = timm.create_model("test_resnet", pretrained=False).eval()
+    with pytest.raises(UsageError, match=r"test_resnet: its outputs .* are not probabilities"):
+        scan(known, images, outputs="probabilities")
 
 
 def test_one_label_alone(images) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from semaudit.perturbations import Draw, get, registered
 from semaudit.perturbations.geometric import displacement
+from semaudit.probes import load_probes
 
 Scenes = Callable[..., Tensor]
 Map = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -320,11 +321,37 @@ def test_a_pixel_shift_copies_pixels(size: tuple[int, int], scenes: Scenes) -> N
     for strength in (0.004, 0.013, 0.05, 0.4):
         moved = get("pixel_shift")(images, strength, draw).numpy()
         for index, image in enumerate(images.numpy()):
-            right, down = (int(np.floor(strength * min(size) * p[index] + 0.5)) for p in parts)
+            whole = np.ceil(strength * min(size))
+            right, down = (int(np.floor(whole * p[index] + 0.5)) for p in parts)
             pad = max(size) // 2
             framed = np.pad(image, ((0, 0), (pad, pad), (pad, pad)), mode="symmetric")
             expected = framed[:, pad - down :, pad - right :][:, : size[0], : size[1]]
             np.testing.assert_array_equal(moved[index], expected)
+
+
+@pytest.mark.parametrize("side", [1, 28, 64, 97, 100, 224, 512])
+def test_every_rung_of_a_pixel_shift_moves_every_picture(side: int) -> None:
+    (probe,) = (probe for probe in load_probes() if probe.name == "pixel_shift")
+    images, draw = torch.zeros(500, 1, side, side), draw_of("move", 500)
+    before = torch.zeros(500, dtype=torch.float64)
+    for strength in (1e-6, *probe.ladder):
+        moved = displacement("pixel_shift", images, strength, draw)
+        assert moved is not None
+        assert (moved * side >= 1).all()
+        assert (moved >= before).all()
+        before = moved
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_whole_number_of_pixels_is_not_rounded_up(dtype: torch.dtype) -> None:
+    """As a product of binary fractions it may come out a little larger."""
+    images, draw = torch.zeros(20, 1, 100, 100, dtype=dtype), draw_of("move", 20)
+    cosine, sine = draw.direction()
+    for pixels in range(1, 40):
+        moved = displacement("pixel_shift", images, pixels / 100, draw)
+        assert moved is not None
+        right, down = ((pixels * part + 0.5).floor().flatten() for part in (cosine, sine))
+        torch.testing.assert_close(moved, torch.hypot(right, down).double() / 100)
 
 
 def test_a_pixel_shift_keeps_the_bits_of_bfloat16(scenes: Scenes) -> None:

@@ -126,6 +126,10 @@ def test_the_largest_strength_works(name: str, channels: int, scenes: Scenes) ->
 
 @each
 def test_strength_out_of_range_is_refused(name: str, scenes: Scenes) -> None:
-    for strength in (-0.1, get(name).max_strength + 0.1, float("nan")):
+    largest = get(name).max_strength
+    for strength in (-0.1, largest + 0.1, float("nan")):
         with pytest.raises(ProbeError, match="outside"):
             get(name)(scenes(1, 3, 28, 28), strength, draw_of(name, 1))
+        each = torch.tensor([0.0, strength])
+        with pytest.raises(ProbeError, match=r"not within \[0, "):
+            get(name)(scenes(2, 3, 28, 28), each, draw_of(name, 2))

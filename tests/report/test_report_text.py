@@ -132,7 +132,7 @@ def test_one_picture_is_not_plural(report: Report) -> None:
 
 def test_the_markdown_tables_have_the_cells_that_they_should(hostile: Report) -> None:
     tables = re.findall(r"(?:^\|.*\n)+", to_markdown(hostile), re.MULTILINE)
-    assert len(tables) == 5
+    assert len(tables) == 6
     for table in tables:
         cells = [len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()]
         assert len(set(cells)) == 1

@@ -21,6 +21,7 @@ PATH_COLUMNS = (
 )  # fmt: skip
 LABEL_COLUMNS = (
     "label", "class", "target", "category", "class_id", "label_id", "class_name", "wnid", "synset",
+    "labels",
 )  # fmt: skip
 _SPLIT_COLUMN = "split"
 _SHOWN = 3

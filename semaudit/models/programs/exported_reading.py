@@ -10,7 +10,9 @@ from semaudit.errors import ModelError
 from semaudit.models.programs.archives import Archive
 
 LARGEST_JSON = 32 << 20
-"""Bytes; the graphs of large networks take some 5 MB. Python takes up to 30 times as many."""
+"""Bytes; the graphs of large networks take some 5 MB."""
+MOST_VALUES = 2_000_000
+"""A network's graph has some 50 an operator. Python takes up to 200 bytes each, and 2 s for all."""
 
 
 def exported_archive(path: Path) -> Archive:
@@ -59,11 +61,19 @@ def read_json(archive: Archive, name: str) -> object:
         ModelError: it cannot be read, or is larger than any network's.
     """
     if (size := archive.size(name)) > LARGEST_JSON:
-        raise ModelError(
-            f"{archive.path}: {name} takes {size:,} bytes, more than any network's; the file is "
-            "damaged, or made to fill the memory"
-        )
+        raise _too_large(archive, name, f"{size:,} bytes")
+    text = archive.read(name)
+    # Before it is parsed: what two bytes of text stand for takes Python a hundred.
+    if (values := sum(map(text.count, (b",", b"[", b"{")))) > MOST_VALUES:
+        raise _too_large(archive, name, f"some {values:,} values")
     try:
-        return json.loads(archive.read(name))
+        return json.loads(text)
     except (ValueError, RecursionError, MemoryError) as error:
         raise ModelError(f"{archive.path}: {name} cannot be read: {error}") from error
+
+
+def _too_large(archive: Archive, name: str, what: str) -> ModelError:
+    return ModelError(
+        f"{archive.path}: {name} takes {what}, more than any network's; the file is damaged, or "
+        "made to fill the memory"
+    )

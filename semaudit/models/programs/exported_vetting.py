@@ -49,6 +49,9 @@ RECORDS = re.compile(
     r"|extra/.*",
     re.ASCII,
 )
+CONFIG = re.compile(r"data/\w+/model_\w+_config\.json", re.ASCII)
+MOST_CONFIGS = 2
+"""One of the weights and one of the constants."""
 TREES = frozenset(
     {None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"}
 )
@@ -84,8 +87,12 @@ def _vet(archive: Archive, program: Mapping[str, object]) -> None:
         for name in archive.names:
             if RECORDS.fullmatch(name) is None:
                 raise Objection(_foreign(name))
-            if re.fullmatch(r"data/\w+/model_\w+_config\.json", name):
-                _vet_payloads(archive, name)
+        configs = [name for name in archive.names if CONFIG.fullmatch(name)]
+        # Each is small enough to read, and hundreds would take hours.
+        if len(configs) > MOST_CONFIGS:
+            raise Objection(f"{len(configs):,} lists of weights")
+        for name in configs:
+            _vet_payloads(archive, name)
         for name in pickles(archive):
             vet_pickle(archive, name)
         _vet_value(program)

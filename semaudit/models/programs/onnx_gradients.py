@@ -17,7 +17,7 @@ from typing import Any, final
 from torch import Tensor, nn
 
 from semaudit.models.programs.extras import onnx_package
-from semaudit.models.programs.onnx_vetting import constants
+from semaudit.models.programs.onnx_graphs import constants
 
 OPSET = 17
 REDUCTIONS = frozenset(

@@ -21,8 +21,9 @@ from semaudit.models.programs.adapters import ANY, InputSpec, adapted
 from semaudit.models.programs.ending import opened_program
 from semaudit.models.programs.extras import onnx_package
 from semaudit.models.programs.onnx_gradients import converted
+from semaudit.models.programs.onnx_graphs import graphs, tensors
 from semaudit.models.programs.onnx_outline import opset
-from semaudit.models.programs.onnx_vetting import graphs, parse_onnx, tensors, vet_onnx
+from semaudit.models.programs.onnx_vetting import parse_onnx, vet_onnx
 from semaudit.models.programs.trials import forth_and_back
 from semaudit.models.stated import Stated, read_stated
 

@@ -1,6 +1,6 @@
 """report.json: the one source of every rendering, versioned and described by a JSON Schema."""
 
-from semaudit.report.document.audited import Data, Measured, Model, Probed, Unread
+from semaudit.report.document.audited import Data, Doubt, Measured, Model, Probed, Unread
 from semaudit.report.document.measured import (
     ClassFlip,
     Clean,
@@ -26,6 +26,7 @@ __all__ = [
     "Comparison",
     "Curve",
     "Data",
+    "Doubt",
     "Estimate",
     "Interval",
     "Measured",

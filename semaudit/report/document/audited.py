@@ -30,6 +30,7 @@ class Measured(Part):
     comparable: bool
     needs_classes: bool
     shown: bool = False
+    needs_gradients: bool = False
     description: str
 
     @classmethod
@@ -45,6 +46,7 @@ class Measured(Part):
             comparable=metric.comparable,
             needs_classes=metric.needs_classes,
             shown=metric.shown,
+            needs_gradients=metric.needs_gradients,
             description=metric.description,
         )
 
@@ -62,6 +64,7 @@ class Measured(Part):
             self.description,
             self.needs_classes,
             self.shown,
+            self.needs_gradients,
         )
 
 
@@ -76,6 +79,14 @@ class Model(Part):
     weights_sha256: str
     guessed_architecture: bool
     notes: list[str]
+
+
+class Doubt(Part):
+    """A sign that a search for the worst case, or a gradient, does not tell the truth."""
+
+    name: str
+    meaning: str
+    evidence: str
 
 
 class Unread(Part):

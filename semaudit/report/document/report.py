@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from semaudit.layout import Layout, Track
-from semaudit.report.document.audited import Data, Measured, Model, Probed
+from semaudit.report.document.audited import Data, Doubt, Measured, Model, Probed
 from semaudit.report.document.measured import (
     ClassFlip,
     Clean,
@@ -34,6 +34,7 @@ class Report(Part):
     score: Interval | None
     degenerate: str | None
     warnings: list[str]
+    doubts: list[Doubt]
     clean: Clean
     noise_floor: Interval | None
     battery: list[Probed]

@@ -1,5 +1,11 @@
 """How numbers, intervals and curves look as text: the same in every rendering."""
 
+from semaudit.report.text.depth import (
+    GRADIENT_HEADERS,
+    WORST_CASE_HEADERS,
+    gradient_rows,
+    worst_case_rows,
+)
 from semaudit.report.text.numbers import (
     interval,
     number,
@@ -22,19 +28,31 @@ from semaudit.report.text.rows import (
     verdict_rows,
     worst_rows,
 )
-from semaudit.report.text.sentences import GATE_NOTE, SHOWN, footer, headline, notes, subject
+from semaudit.report.text.sentences import (
+    GATE_NOTE,
+    SHOWN,
+    doubts,
+    footer,
+    headline,
+    notes,
+    subject,
+)
 
 __all__ = [
     "FLIP_HEADERS",
     "GATE_NOTE",
+    "GRADIENT_HEADERS",
     "RESIZE_HEADERS",
     "SHOWN",
     "VERDICT_HEADERS",
+    "WORST_CASE_HEADERS",
     "WORST_HEADERS",
+    "doubts",
     "family_headers",
     "family_rows",
     "flip_rows",
     "footer",
+    "gradient_rows",
     "headline",
     "interval",
     "notes",
@@ -48,5 +66,6 @@ __all__ = [
     "sparkline",
     "subject",
     "verdict_rows",
+    "worst_case_rows",
     "worst_rows",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.layout import ASIDE
 from semaudit.report.document import (
     Comparison,
     Interval,
@@ -24,8 +24,8 @@ def probe_headers(report: Report) -> tuple[str, ...]:
 
 
 def probe_rows(report: Report) -> list[tuple[str, ...]]:
-    """The probes, worst first; the noise floor is left out."""
-    curves = [curve for curve in report.curves if curve.family != NOISE_FLOOR_FAMILY]
+    """The probes, worst first, without what stands beside the whole."""
+    curves = [curve for curve in report.curves if curve.family not in ASIDE]
     top = max((point.value for curve in curves for point in curve.shift), default=0.0)
     rows = []
     for curve in curves:
@@ -54,12 +54,15 @@ def _flips(flips: Interval | None) -> str:
     return "-" if flips is None else f"{percent(flips.value)} {percent_interval(flips)}"
 
 
+_SHOWN = ("transport", "gradient_turn")
+
+
 def _more(report: Report) -> tuple[str, ...]:
-    """The columns that only some reports have: the transport, and the metrics of plugins."""
+    """The columns that only some reports have: turn, transport, and the metrics of plugins."""
     return tuple(
         each.name
         for each in report.metrics
-        if (each.shown or each.name == "transport")
+        if (each.shown or each.name in _SHOWN)
         and each.level != "image"
         and report.estimate(each.name) is not None
     )
@@ -77,9 +80,7 @@ def family_headers(report: Report) -> tuple[str, ...]:
 
 def family_rows(report: Report) -> list[tuple[str, ...]]:
     """The families, worst first, then the whole."""
-    families = {
-        probe.family: None for probe in report.battery if probe.family != NOISE_FLOOR_FAMILY
-    }
+    families = {probe.family: None for probe in report.battery if probe.family not in ASIDE}
     rows = []
     scopes: list[tuple[Scope, str]] = [*(("family", name) for name in families), ("all", "all")]
     for scope, name in scopes:

@@ -45,6 +45,11 @@ def notes(report: Report) -> list[str]:
     return [*report.model.notes, *_unread(report), *report.data.notes]
 
 
+def doubts(report: Report) -> list[str]:
+    """Why worst cases and gradients are not to be trusted, if so."""
+    return [f"{each.name}: {each.meaning} ({each.evidence})" for each in report.doubts]
+
+
 def _unread(report: Report) -> list[str]:
     count = report.data.unreadable_count
     if not count:
