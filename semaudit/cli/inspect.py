@@ -89,13 +89,14 @@ def inspect(
     if picture is not None and worst is not None:
         raise UsageError("--picture names one picture and --worst counts several: give one of them")
     require_matplotlib()
-    from semaudit.inspecting.again import Given, inspect
+    from semaudit.inspecting.again import inspect
     from semaudit.inspecting.files import check_folder, write
+    from semaudit.inspecting.reopen import Given
 
     folder = out or audit / CASES
     given = Given(model, data, arch, tuple(plugin or ()), unsafe_load, device)
-    if out is not None:
-        check_folder(out)
+    if out is not None or audit.is_dir():
+        check_folder(folder)
     found = inspect(audit, picture=picture, worst=worst or 3, probe=probe, given=given)
     files = write(found, folder)
     if not quiet:

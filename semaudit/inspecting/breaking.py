@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from semaudit.errors import AuditError, ImageError, UsageError, did_you_mean
@@ -172,7 +173,7 @@ def _case(
     )
 
 
-def _sweep(seer: _Seer, clean: View) -> tuple[Sweep, View, Array]:
+def _sweep(seer: _Seer, clean: View) -> tuple[Sweep, View, NDArray[np.bool_]]:
     """Look along the way: what was seen, and where the answer differs from the clean one."""
     even = np.linspace(0, seer.way.top, POINTS)
     strengths = np.unique(np.concatenate([even, seer.way.ladder]))
@@ -184,7 +185,8 @@ def _sweep(seer: _Seer, clean: View) -> tuple[Sweep, View, Array]:
         step=_host(_step(views)),
         even=np.searchsorted(strengths, even),
     )
-    return sweep, views, _host(clean.flipped(views.decision)) > 0
+    flipped: NDArray[np.bool_] = _host(clean.flipped(views.decision)) > 0
+    return sweep, views, flipped
 
 
 def _step(views: View) -> Tensor:

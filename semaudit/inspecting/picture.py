@@ -25,6 +25,7 @@ FACTORS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 _INK, _FAINT = "#222222", "#777777"
 _NAME, _TITLE, _WIDE = 26, 70, 125  # characters
+_LOW = 0.6  # probability: curves that stay below are not drawn on the whole range
 _CLOSEST = 0.045  # of the axis, between labels
 
 
@@ -33,10 +34,11 @@ def draw(case: Case, path: Path) -> None:
     # Not pyplot, which would choose a window system and keep every figure.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 7.6), dpi=130, layout="constrained", facecolor="white")
+    figure: Any = Figure(figsize=(13, 7.6), dpi=130, layout="constrained", facecolor="white")
     figure.get_layout_engine().set(h_pad=0.08, w_pad=0.06)
+    _title(figure, case)
     upper, lower = figure.subfigures(2, 1, height_ratios=(1.12, 1))
-    _title(upper, case)
+    _claim(upper, case)
     _curves(upper.subplots(1, 1), case)
     panels = _panels(case)
     for axes, (title, under, image, colours, top) in zip(
@@ -46,7 +48,7 @@ def draw(case: Case, path: Path) -> None:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_title(title, fontsize=10, color=_INK, parse_math=False)
-        axes.set_xlabel(under, fontsize=8.5, color=_FAINT, parse_math=False)
+        axes.set_xlabel(printable(under), fontsize=8.5, color=_FAINT, parse_math=False)
     with warnings.catch_warnings():
         # A name may have letters that the font lacks.
         warnings.simplefilter("ignore", UserWarning)
@@ -54,14 +56,20 @@ def draw(case: Case, path: Path) -> None:
 
 
 def _title(figure: Any, case: Case) -> None:
-    probe = case.probe
-    first = f"{_short(case.image_id, _TITLE)}: {words.turned(case) or 'an embedding'}"
-    claim = f"{probe.name} ({probe.family}): {probe.claim}"
-    lines = [_short(first, _WIDE), *textwrap.wrap(_short(claim, 2 * _WIDE), _WIDE)[:2]]
+    what = words.turned(case)
+    title = _short(case.image_id, _TITLE) + (f": {what}" if what else "")
     figure.suptitle(
-        "\n".join(printable(line) for line in lines),
-        fontsize=11, color=_INK, parse_math=False, x=0.01, ha="left",
+        printable(_short(title, _WIDE)),
+        fontsize=13, weight="bold", color=_INK, parse_math=False, x=0.008, ha="left",
     )  # fmt: skip
+
+
+def _claim(figure: Any, case: Case) -> None:
+    claim = f"{case.probe.name} ({case.probe.family}): {case.probe.claim}"
+    lines = textwrap.wrap(printable(_short(claim, 2 * _WIDE)), _WIDE)
+    figure.suptitle(
+        "\n".join(lines), fontsize=10.5, color=_FAINT, parse_math=False, x=0.008, ha="left"
+    )
 
 
 def _curves(axes: Any, case: Case) -> None:
@@ -93,10 +101,11 @@ def _curves(axes: Any, case: Case) -> None:
     axes.set_xlabel(f"strength{_unit(case)}", fontsize=9.5, color=_INK, parse_math=False)
     if case.activation == "none":
         axes.set_ylabel("shift, (1 - cosine) / 2", fontsize=9.5, color=_INK)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * (float(sweep.shift.max()) or 1.0))
     else:
         axes.set_ylabel("probability", fontsize=9.5, color=_INK)
-        axes.set_ylim(-0.02, 1.02)
+        peak = max(float(values.max()) for _, values, _ in _lines(case))
+        axes.set_ylim(-0.02, 1.02) if peak > _LOW else axes.set_ylim(0, 1.25 * max(peak, 0.01))
     for edge in ("top", "right"):
         axes.spines[edge].set_visible(False)
     axes.tick_params(labelsize=8.5, colors=_INK)
@@ -143,7 +152,7 @@ def _panels(case: Case) -> list[tuple[str, str, Array, str | None, float]]:
     moved = case.moved
     past = "just past the break" if case.flips else "after the steepest step"
     at = words.strength(case.after.strength)
-    panels = [
+    panels: list[tuple[str, str, Array, str | None, float]] = [
         ("clean", _short(words.clean_answer(case), 34), _pixels(clean), grey, 1.0),
         (past, f"strength {at}", _pixels(changed), grey, 1.0),
         (
@@ -162,7 +171,7 @@ def _panels(case: Case) -> list[tuple[str, str, Array, str | None, float]]:
             ("saliency, clean", f"of {named!r}", maps[0], "magma", top),
             (f"saliency, {past}", f"of {named!r}, same scale", maps[1], "magma", top),
         ]
-    return [(title, printable(under), *rest) for title, under, *rest in panels]
+    return panels
 
 
 def _amplified(clean: Tensor, changed: Tensor) -> tuple[Tensor, int]:

@@ -47,7 +47,7 @@ def _facts(case: Case) -> list[tuple[str, str, str]]:
     if words.turned(case):
         facts.append(("answer", words.turned(case), "bold" if case.flips else ""))
     facts += [
-        ("this step", words.leap(case), ""),
+        ("the break" if case.flips else "that step", words.leap(case), ""),
         ("gradient turn", words.turn(case), ""),
         ("picture moved", words.moved(case), ""),
     ]

@@ -78,7 +78,7 @@ def leap(case: Case) -> str:
     """How much of the way the break makes alone, and what that means."""
     if math.isnan(case.share):
         return "the output does not move along the ladder"
-    made = f"{percent(case.share)} of all that the output moves up to {strength(_end(case))}"
+    made = f"{probability(case.share)} of all that the output moves up to {strength(_end(case))}"
     if not case.flips:
         even = 1 / (len(case.sweep.even) - 1)
         return f"{made} (an even drift: {percent(even)})"
@@ -97,14 +97,15 @@ def _end(case: Case) -> float:
 def moved(case: Case) -> str:
     """How far the picture had moved."""
     each = case.moved
-    return f"RMS {number(each.rms)}, L-infinity {number(each.linf)}, SSIM {each.ssim:.4f}"
+    alike = "> 0.9999" if 0.99995 <= each.ssim < 1 else f"{each.ssim:.4f}"
+    return f"RMS {number(each.rms)}, L-infinity {number(each.linf)}, SSIM {alike}"
 
 
 def turn(case: Case) -> str:
     """How far the gradient turns."""
     if case.gradient_turn is None:
         return "-"
-    return f"{number(case.gradient_turn)} across the break (0: parallel, 1: at right angles)"
+    return f"{number(case.gradient_turn)} across it (0: parallel, 1: at right angles)"
 
 
 def rows(case: Case) -> list[tuple[str, str, str, str]]:
