@@ -24,9 +24,9 @@ FACTORS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 """By what a difference is amplified for the eye."""
 
 _INK, _FAINT = "#222222", "#777777"
-_NAME, _TITLE, _WIDE = 26, 70, 125  # characters
+_NAME, _TITLE, _WIDE = 26, 60, 125  # characters
 _LOW = 0.6  # probability: curves that stay below are not drawn on the whole range
-_CLOSEST = 0.045  # of the axis, between labels
+_CLOSEST = 0.05  # of the axis, between labels
 
 
 def draw(case: Case, path: Path) -> None:
@@ -59,7 +59,7 @@ def _title(figure: Any, case: Case) -> None:
     what = words.turned(case)
     title = _short(case.image_id, _TITLE) + (f": {what}" if what else "")
     figure.suptitle(
-        printable(_short(title, _WIDE)),
+        printable(_short(title, 2 * _TITLE - 10)),
         fontsize=13, weight="bold", color=_INK, parse_math=False, x=0.008, ha="left",
     )  # fmt: skip
 
@@ -82,8 +82,10 @@ def _curves(axes: Any, case: Case) -> None:
         axes.axvspan(case.before.strength, case.after.strength, color="#f0e442", alpha=0.45, lw=0)
     if case.flips:
         axes.axvline(at, color=_INK, linewidth=1.2, linestyle=(0, (4, 2)), zorder=1)
-    for (name, values, sides), colour, line in zip(_lines(case), COLOURS, LINES, strict=False):
-        axes.plot(sweep.strengths, values, line, color=colour, linewidth=2, label=name, zorder=2)
+    for (name, strengths, values, sides), colour, line in zip(
+        _lines(case), COLOURS, LINES, strict=False
+    ):
+        axes.plot(strengths, values, line, color=colour, linewidth=2, label=name, zorder=2)
         if case.flips:
             ends = (case.before.strength, case.after.strength)
             axes.plot(ends, sides, "o", color=colour, markersize=4.5, zorder=3)
@@ -104,7 +106,7 @@ def _curves(axes: Any, case: Case) -> None:
         axes.set_ylim(0, 1.1 * (float(sweep.shift.max()) or 1.0))
     else:
         axes.set_ylabel("probability", fontsize=9.5, color=_INK)
-        peak = max(float(values.max()) for _, values, _ in _lines(case))
+        peak = max(float(values.max()) for _, _, values, _ in _lines(case))
         axes.set_ylim(-0.02, 1.02) if peak > _LOW else axes.set_ylim(0, 1.25 * max(peak, 0.01))
     for edge in ("top", "right"):
         axes.spines[edge].set_visible(False)
@@ -114,18 +116,21 @@ def _curves(axes: Any, case: Case) -> None:
         text.set_parse_math(False)
 
 
-def _lines(case: Case) -> list[tuple[str, Array, list[float]]]:
-    """Name, values along the way, and values on both sides of the break."""
+def _lines(case: Case) -> list[tuple[str, Array, Array, list[float]]]:
+    """Name, strengths, values along the way through both sides of the break, and those at both."""
+    sweep = case.sweep
     if case.activation == "none":
-        return [("shift", case.sweep.shift, [])]
-    return [
-        (
-            printable(_short(case.names[k], _NAME)),
-            case.sweep.probabilities[:, k],
-            [float(side.probabilities[k]) for side in (case.before, case.after)],
-        )
-        for k in case.shown
-    ]
+        return [("shift", sweep.strengths, sweep.shift, [])]
+    both = (case.before, case.after)
+    strengths = np.concatenate([sweep.strengths, [side.strength for side in both]])
+    order = np.argsort(strengths, kind="stable")
+    lines = []
+    for k in case.shown:
+        sides = [float(side.probabilities[k]) for side in both]
+        values = np.concatenate([sweep.probabilities[:, k], sides])
+        name = printable(_short(case.names[k], _NAME))
+        lines.append((name, strengths[order], values[order], sides))
+    return lines
 
 
 def _rung_labels(axes: Any, case: Case, top: float) -> None:
@@ -135,7 +140,7 @@ def _rung_labels(axes: Any, case: Case, top: float) -> None:
     for x in reversed(rungs[:-1]):
         if labelled[-1] - x >= _CLOSEST * top:
             labelled.append(x)
-    axes.set_xticks(rungs, [f"{x:g}" if x in labelled else "" for x in rungs])
+    axes.set_xticks(rungs, [f"{x:.3g}" if x in labelled else "" for x in rungs])
 
 
 def _unit(case: Case) -> str:
@@ -157,7 +162,7 @@ def _panels(case: Case) -> list[tuple[str, str, Array, str | None, float]]:
         (past, f"strength {at}", _pixels(changed), grey, 1.0),
         (
             f"difference × {factor}",
-            f"RMS {moved.rms:.2g}, SSIM {moved.ssim:.3f}",
+            f"RMS {moved.rms:.3g}, SSIM {moved.ssim:.3f}",
             _pixels(difference),
             grey,
             1.0,
@@ -166,7 +171,7 @@ def _panels(case: Case) -> list[tuple[str, str, Array, str | None, float]]:
     if case.saliency is not None:
         maps = case.saliency[[0, 2]].double().numpy()
         top = float(np.quantile(maps, 0.99)) or 1.0
-        named = _short(case.names[case.clean.decided[0]], 20) if case.clean.decided else "top label"
+        named = _short(case.names[int(case.clean.probabilities.argmax())], 20)
         panels += [
             ("saliency, clean", f"of {named!r}", maps[0], "magma", top),
             (f"saliency, {past}", f"of {named!r}, same scale", maps[1], "magma", top),

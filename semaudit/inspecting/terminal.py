@@ -48,7 +48,7 @@ def _facts(case: Case) -> list[tuple[str, str, str]]:
         facts.append(("answer", words.turned(case), "bold" if case.flips else ""))
     facts += [
         ("the break" if case.flips else "that step", words.leap(case), ""),
-        ("gradient turn", words.turn(case), ""),
+        *([("gradient turn", words.turn(case), "")] if case.gradient_turn is not None else []),
         ("picture moved", words.moved(case), ""),
     ]
     return facts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from semaudit.inspecting.case import Case
 from semaudit.report.text import number, percent
@@ -71,7 +72,16 @@ def turned(case: Case) -> str:
         return ""
     if not case.flips:
         return f"it stays {case.decided(case.after)}"
+    if case.activation == "sigmoid":
+        before, after = {*case.before.decided}, {*case.after.decided}
+        changes = (("gains", after - before), ("loses", before - after))
+        said = (f"{verb} {_named(case, found)}" for verb, found in changes if found)
+        return " and ".join(said)
     return f"{case.decided(case.before)} turns into {case.decided(case.after)}"
+
+
+def _named(case: Case, classes: set[int]) -> str:
+    return case.decided(replace(case.clean, decided=tuple(sorted(classes))))
 
 
 def leap(case: Case) -> str:
@@ -102,9 +112,7 @@ def moved(case: Case) -> str:
 
 
 def turn(case: Case) -> str:
-    """How far the gradient turns."""
-    if case.gradient_turn is None:
-        return "-"
+    """How far the gradient turns, where that is known."""
     return f"{number(case.gradient_turn)} across it (0: parallel, 1: at right angles)"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -147,7 +148,7 @@ def test_where_nothing_flips_it_is_the_steepest_step() -> None:
     even = case.sweep.strengths[case.sweep.even]
     margin = 2 + 1.5 * np.tanh((0.1 - even) * 60)
     p = np.stack([expit(margin), expit(-margin)], 1)
-    steps = [jensenshannon(a, b, base=2) for a, b in zip(p[:-1], p[1:], strict=True)]
+    steps = [jensenshannon(a, b, base=2) for a, b in pairwise(p)]
     assert case.before.strength == even[int(np.argmax(steps))]
     assert case.leap == pytest.approx(max(steps), rel=1e-4)
     assert 1 / 32 < case.share < 1
@@ -228,7 +229,7 @@ def test_what_cannot_be_asked() -> None:
     with pytest.raises(ImageError, match="must lie in"):
         break_of(model, grey(float("nan")), "a", "brightness")
     nan = classifier(BreaksWhenBright(Threshold(0.9), 0.6), SIZE)
-    with pytest.raises(AuditError, match="under brightness at 0.1.* is not finite"):
+    with pytest.raises(AuditError, match=r"under brightness at 0\.1.* is not finite"):
         break_of(nan, grey(), brighter(1)[0], "brightness")
 
 
