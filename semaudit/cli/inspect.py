@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,10 +100,27 @@ def inspect(
     given = Given(model, data, arch, tuple(plugin or ()), unsafe_load, device)
     if out is not None or audit.is_dir():
         check_folder(folder)
-    found = inspect(audit, picture=picture, worst=worst or 3, probe=probe, given=given)
-    files = write(found, folder)
+    with _telling(shown=not quiet) as tell:
+        found = inspect(
+            audit, picture=picture, worst=worst or 3, probe=probe, given=given, tell=tell
+        )
+        files = write(found, folder)
     if not quiet:
         _print(found, files)
+
+
+@contextmanager
+def _telling(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """Say, where a person watches, which case is at work."""
+    if not (shown and sys.stderr.isatty()):
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("opening the model and the pictures") as status:
+        yield lambda done, total: status.update(
+            f"case {done + 1} of {total}" if done < total else "drawing"
+        )
 
 
 def _print(found: Inspection, files: Sequence[Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,11 +35,14 @@ from semaudit.worst import CHEAP
 Tell = Callable[[int, int], None]
 """Told how many cases are done, and of how many."""
 
-SAME, SAME_SHARE = 1e-4, 1e-3
-"""What may lie between a shift and the same shift measured again: that, and that share of it."""
+SAME = 0.003
+"""What may lie between sqrt(shift), which is a metric, and the same measured again."""
 
-SEARCHED_SAME, SEARCHED_SHARE = 0.01, 0.1
+SEARCHED_SAME = 0.05
 """The same of a searched change: steps along signs of gradients carry rounding far."""
+
+FLOORS = 5
+"""How many noise floors, of sqrt(shift), may lie between in addition: reduced precision."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ def inspect(
             batch_size=min(place.batch_size, 32),
         )
         cases.append(case)
-        warnings += _differing(case, each)
+        warnings += _differing(case, each, report)
     tell(len(chosen), len(chosen))
     return Inspection(report, tuple(cases), tuple(warnings))
 
@@ -143,15 +147,17 @@ def _find(source: ImageSource, wanted: Collection[str]) -> dict[str, Tensor]:
     )
 
 
-def _differing(case: Case, chosen: Chosen) -> list[str]:
+def _differing(case: Case, chosen: Chosen, report: Report) -> list[str]:
     """A warning where the shifts are not those of the audit."""
-    least, share = (SEARCHED_SAME, SEARCHED_SHARE) if case.searched else (SAME, SAME_SHARE)
-    apart = np.abs(case.rung_shifts - chosen.shifts)
-    if bool((apart <= least + share * np.abs(chosen.shifts)).all()):
+    floor = 0.0 if report.noise_floor is None else max(0.0, report.noise_floor.value)
+    allowed = (SEARCHED_SAME if case.searched else SAME) + FLOORS * math.sqrt(floor)
+    here, there = (np.maximum(shifts, 0) for shifts in (case.rung_shifts, chosen.shifts))
+    apart = np.abs(np.sqrt(here) - np.sqrt(there))
+    if bool((apart <= allowed).all()):
         return []
-    worst = int(apart.argmax())
+    worst = int(np.nanargmax(apart))
     return [
         f"{case.image_id} under {case.probe.name} at {case.probe.ladder[worst]:g} shifts by "
-        f"{case.rung_shifts[worst]:.4g} here and by {chosen.shifts[worst]:.4g} in the audit: "
-        "another device or precision, other pictures, or another version of a library"
+        f"{here[worst]:.4g} here and by {there[worst]:.4g} in the audit: another device or "
+        "precision, other pictures, or another version of a library"
     ]

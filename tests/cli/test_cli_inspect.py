@@ -109,6 +109,7 @@ def test_one_picture_and_a_searched_probe(cli: Run, made: Path, tmp_path: Path) 
     )
     assert (ended.code, ended.stderr) == (0, "")
     assert "adversarial, looked for" in ended.stdout
+    assert "warning" not in ended.stdout
     assert "\n2. " not in ended.stdout
     document = json.loads((tmp_path / "deep/down/cases.json").read_text(encoding="utf-8"))
     (case,) = document["cases"]
