@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semaudit.errors import AuditError, ImageError, UsageError, did_you_mean
-from semaudit.gradients import Ability, ClassLogit, survey
-from semaudit.gradients.saliency import saliency
-from semaudit.inspecting.case import Array, Case, Moved, Side, Sweep
+from semaudit.gradients import Ability, survey
+from semaudit.inspecting.case import Array, Case, Sweep
+from semaudit.inspecting.sides import host, moved_to, probabilities_of, side_of, slopes
 from semaudit.inspecting.way import Way, way_of
 from semaudit.look import look
 from semaudit.metrics import View
-from semaudit.metrics.gradients import gradient_turn
-from semaudit.metrics.inputs import input_linf, input_rms, ssim
-from semaudit.metrics.views import Rung, joined
+from semaudit.metrics.views import joined
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe, load_probes
@@ -145,7 +143,7 @@ def _case(
     sides = seer.see([low, high], clean)
     pictures = torch.cat([clean.images, way.at(clean.images.new_tensor([low, high]))])
     leap = float(_step(sides)[0])
-    turn, salient, notes = _slopes(ability, clean, pictures)
+    turn, salient, notes = slopes(ability, clean, pictures)
     rungs = way.rung_shifts
     if rungs is None:
         rungs = clean.shift_to(seer.see(way.ladder, clean))
@@ -157,15 +155,15 @@ def _case(
         probe=probe,
         searched=is_searched(probe),
         flips=flips,
-        clean=_side(clean, 0, 0.0),
-        before=_side(sides, 0, low),
-        after=_side(sides, 1, high),
+        clean=side_of(clean, 0, 0.0),
+        before=side_of(sides, 0, low),
+        after=side_of(sides, 1, high),
         sweep=sweep,
-        rung_shifts=_host(rungs),
+        rung_shifts=host(rungs),
         shift=float(clean.shift_to(sides)[1]),
         leap=leap,
         share=_share(sweep, views, sides, low, high),
-        moved=_moved(clean, pictures),
+        moved=moved_to(clean, pictures),
         gradient_turn=turn,
         pictures=pictures.cpu(),
         saliency=salient,
@@ -180,12 +178,12 @@ def _sweep(seer: _Seer, clean: View) -> tuple[Sweep, View, NDArray[np.bool_]]:
     views = seer.see(strengths, clean)
     sweep = Sweep(
         strengths=strengths,
-        probabilities=_probabilities(views),
-        shift=_host(clean.shift_to(views)),
-        step=_host(_step(views)),
+        probabilities=probabilities_of(views),
+        shift=host(clean.shift_to(views)),
+        step=host(_step(views)),
         even=np.searchsorted(strengths, even),
     )
-    flipped: NDArray[np.bool_] = _host(clean.flipped(views.decision)) > 0
+    flipped: NDArray[np.bool_] = host(clean.flipped(views.decision)) > 0
     return sweep, views, flipped
 
 
@@ -223,47 +221,3 @@ def _share(sweep: Sweep, views: View, sides: View, low: float, high: float) -> f
     together = joined([views, sides]).rows(torch.as_tensor(kept, device=views.logits.device))
     way = float(_step(together).sum())
     return float(_step(sides)[0]) / way if way > 0 else float("nan")
-
-
-def _moved(clean: View, pictures: Tensor) -> Moved:
-    rung = Rung(clean, replace(clean, images=pictures[2:]))
-    return Moved(*(float(metric(rung)) for metric in (input_rms, input_linf, ssim)))
-
-
-def _slopes(
-    ability: Ability, clean: View, pictures: Tensor
-) -> tuple[float | None, Tensor | None, tuple[str, ...]]:
-    """The turn across the break, the saliency at clean, before and after, and notes."""
-    if clean.activation == "none":
-        return None, None, ("saliency is left out: an embedding has no class to be salient for",)
-    if ability.differentiator is None:
-        return None, None, ("saliency is left out: no input gradients can be had of this model",)
-    seen = ability.differentiator(pictures, ClassLogit(clean.top_class.expand(len(pictures))))
-    (gradients,) = seen.gradients
-    views = [replace(clean, gradient=gradients[k : k + 1]) for k in (1, 2)]
-    turn = float(gradient_turn(Rung(*views)))
-    maps = saliency(gradients).detach().cpu()
-    notes: tuple[str, ...] = ()
-    if not bool((gradients.abs().flatten(1).amax(1) > 0).all()):
-        notes = ("the input gradient is 0 on a side of the break, so that its turn is unknown",)
-    return (None if np.isnan(turn) else turn), maps, notes
-
-
-def _side(views: View, row: int, strength: float) -> Side:
-    probabilities = _probabilities(views)[row]
-    if views.activation == "none":
-        return Side(strength, probabilities, ())
-    decision = views.decision[row].cpu()
-    held = decision.nonzero()[:, 0] if views.activation == "sigmoid" else decision
-    return Side(strength, probabilities, tuple(int(k) for k in held))
-
-
-def _probabilities(views: View) -> Array:
-    if views.activation == "none":
-        return np.zeros((len(views.logits), 0))
-    return _host(views.probabilities)
-
-
-def _host(values: Tensor) -> Array:
-    host: Array = values.detach().cpu().double().numpy()
-    return host
