@@ -24,10 +24,12 @@ unit: $(STAMP)
 slow: $(STAMP)  ## The slow tests: fuzzing, every format, the whole index of architectures anew.
 	$(BIN)/python -m pytest -q -m slow
 
-bench: $(STAMP)  ## Ratios of scan to bare forwards, peak memory, the cost of each probe.
+bench: $(STAMP)  ## Ratios to bare passes, peak memory, the cost of each probe, Foolbox beside.
 	$(BIN)/python tests/benchmarks/scan_overhead.py
 	$(BIN)/python tests/benchmarks/scan_memory.py
 	$(BIN)/python tests/benchmarks/perturbations.py
+	$(BIN)/python tests/benchmarks/gradients.py
+	$(BIN)/python tests/benchmarks/worst.py
 
 recognition: $(STAMP)  ## Recognise every architecture of timm, changed in several ways.
 	$(BIN)/python tests/benchmarks/recognition.py

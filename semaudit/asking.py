@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
 
 from semaudit.errors import GateError
 from semaudit.gates import Gate
 from semaudit.gradients import survey
+from semaudit.images import as_float
 from semaudit.layout import ADVERSARIAL_FAMILY
 from semaudit.measure import Asked, Smoothness
 from semaudit.metrics import GATEABLE
 from semaudit.models import Classifier
-from semaudit.opening import Data
+from semaudit.opening import SMALL, Data, on_disk, open_data, some
 from semaudit.probes import Probe
 from semaudit.report.document import Doubt
 from semaudit.settings import Settings
 from semaudit.taxonomy import Taxonomy
 from semaudit.worst import CHEAP, FULL, Effort, Hunt, is_searched
+from semaudit.worst.masking import examine
 
 QUICK_SAMPLES, SAMPLES = 2, 4
 """Random projections, directions and draws of an estimate, where the battery is the quick one, and
 else: so that slopes at a picture take no longer than its probes."""
+
+EXAMINED = 8
+"""Pictures on which gradients and searches are checked."""
 
 QUICK_RUNGS = 20
 """A battery of at most so many rungs is a quick one."""
@@ -60,7 +69,7 @@ def ask(
     if settings.gradients:
         smoothness = Smoothness(ability, settings.gradient_samples or _samples(battery))
     hunt = Hunt(_effort(settings), ability.differentiator) if searched else None
-    return Asked(taxonomy, smoothness, hunt), ability.notes
+    return Asked(taxonomy, smoothness, hunt, ability), ability.notes
 
 
 def _samples(battery: Sequence[Probe]) -> int:
@@ -75,4 +84,18 @@ def _effort(settings: Settings) -> Effort:
 
 def doubted(asked: Asked, classifier: Classifier, data: Data, settings: Settings) -> list[Doubt]:
     """Look, on a few pictures, for signs that worst cases and gradients do not tell the truth."""
-    return []
+    if asked.ability is None:
+        return []
+    few = some(settings, EXAMINED) if on_disk(data) else settings
+    taken: list[Tensor] = []
+    image_ids: list[str] = []
+    for batch in open_data(data, few, classifier).batches(SMALL):
+        taken.append(as_float(batch.images, classifier.placement.device))
+        image_ids += batch.image_ids
+        if len(image_ids) >= EXAMINED:
+            break
+    if not image_ids:  # none can be read, which ends the scan by itself
+        return []
+    images, effort = torch.cat(taken)[:EXAMINED], asked.hunt.effort if asked.hunt else CHEAP
+    found = examine(classifier, asked.ability, images, image_ids[:EXAMINED], settings.seed, effort)
+    return [Doubt(**asdict(each)) for each in found]

@@ -53,11 +53,13 @@ class Asked:
         taxonomy: weighs the shift by meaning; on the classifier's device.
         smoothness: input gradients.
         hunt: how worst cases are looked for.
+        ability: what can be differentiated of the classifier; None where nobody asked.
     """
 
     taxonomy: Taxonomy | None = None
     smoothness: Smoothness | None = None
     hunt: Hunt | None = None
+    ability: Ability | None = None
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,8 @@ def measure(
         slopes = None
         if asked.smoothness is not None:
             draw = Draw.of(seed, SLOPES, image_ids, images.device)
-            columns = _slopes_at(classifier, asked.smoothness, clean, labels, draw)
             slopes, clean = _slopes_along(asked.smoothness, clean, labels)
+            columns = _slopes_at(classifier, asked.smoothness, clean, labels, draw)
         traces = [
             walk(
                 classifier,

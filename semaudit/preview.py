@@ -94,7 +94,8 @@ def _sheet(family: str, rows: Sequence[tuple[Probe, Sequence[Cell]]]) -> Image.I
     pen.text((GAP, GAP), family, fill=_INK, font=title)
     for number, (probe, cells) in enumerate(rows):
         top = 2 * LINE + GAP + number * step_y
-        pen.text((GAP, top), probe.name, fill=_INK, font=label)
+        drawn = ": drawn here, where a scan looks for the worst" if probe.searched else ""
+        pen.text((GAP, top), f"{probe.name}{drawn}", fill=_INK, font=label)
         for column, cell in enumerate(cells):
             place = (GAP + column * step_x, top + LINE + 2)
             sheet.paste(_picture(cell.image), place)

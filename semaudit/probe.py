@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semaudit.errors import ProbeError
+from semaudit.layout import ADVERSARIAL_FAMILY
 from semaudit.perturbations import Perturbation, get
 from semaudit.probefile import ProbeEntry
 from semaudit.yamlfile import KeyPath, line_of
@@ -43,6 +44,11 @@ class Probe:
     limit: float | None = None
     unit: str = ""
     place: str = ""
+
+    @property
+    def searched(self) -> bool:
+        """Whether a scan looks for the worst change, rather than drawing one."""
+        return self.family == ADVERSARIAL_FAMILY
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ def card(probe: Probe) -> dict[str, Any]:
     return {
         **summary(probe),
         "claim": probe.claim,
+        "searched": probe.searched,
         "quick_ladder": list(probe.quick_ladder or ()) or None,
         "unit": probe.unit,
         "limit": probe.limit,
@@ -86,6 +87,11 @@ def facts(card: dict[str, Any]) -> list[tuple[str, str]]:
         largest = f"{card['limit']:g}, to keep the meaning; {largest}"
     found = [
         ("claim", card["claim"]),
+        *(
+            [("search", "a scan looks for the worst; previews draw one")]
+            if card["searched"]
+            else []
+        ),
         ("tags", ", ".join(card["tags"])),
         ("needs", ", ".join(card["needs"]) or "nothing: any picture"),
         ("gradient", "flows through it" if card["differentiable"] else "none"),

@@ -67,7 +67,7 @@ def check_together(probes: Sequence[Probe]) -> None:
             raise ProbeError(
                 f"{probe.place}: the family {NOISE_FLOOR_FAMILY!r} is the noise floor's alone"
             )
-        if probe.family == ADVERSARIAL_FAMILY and probe.perturbation not in SEARCHED:
+        if probe.searched and probe.perturbation not in SEARCHED:
             raise ProbeError(
                 f"{probe.place}: in the family {ADVERSARIAL_FAMILY!r} the worst case is looked "
                 f"for, of {', '.join(SEARCHED)} only: give the probe another family"

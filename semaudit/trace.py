@@ -61,17 +61,14 @@ def walk(
         slopes: takes input gradients along the ladder, where the probe is one that has them.
         hunt: how a worst case is looked for, where the probe is one that has it looked for.
     """
-    again = probe.family == NOISE_FLOOR_FAMILY
-    everyone = torch.arange(len(clean.images), device=clean.images.device)
     rungs: dict[str, list[Tensor]] = {column: [] for column in RUNG_FUNCTIONS}
     classes: list[Tensor] = []
     steps: list[Step] = []
     flips = FirstFlips(clean) if is_searched(probe) and clean.activation != "none" else None
     previous = clean
-    frames = _frames(classifier, probe, clean, draw, hunt)
-    for strength, images in zip(probe.ladder, frames, strict=True):
-        see = _seeing(classifier, slopes, last=strength == probe.ladder[-1])
-        current = look_again(see, images) if again else see(images, everyone)
+    for strength, current in zip(
+        probe.ladder, _views(classifier, probe, clean, draw, slopes, hunt), strict=True
+    ):
         rung = Rung(clean, current)
         for column, function in RUNG_FUNCTIONS.items():
             rungs[column].append(function(rung))
@@ -90,14 +87,25 @@ def walk(
     )
 
 
-def _frames(
-    classifier: Classifier, probe: Probe, clean: View, draw: Draw, hunt: Hunt | None
-) -> Iterator[Tensor]:
-    """The pictures at each rung."""
+def _views(
+    classifier: Classifier,
+    probe: Probe,
+    clean: View,
+    draw: Draw,
+    slopes: Slopes | None,
+    hunt: Hunt | None,
+) -> Iterator[View]:
+    """What the classifier makes of the pictures at each rung."""
     if is_searched(probe):
-        return worst_frames(classifier, probe, clean, draw, hunt or Hunt(CHEAP, None))
+        yield from worst_frames(classifier, probe, clean, draw, hunt or Hunt(CHEAP, None))
+        return
+    again = probe.family == NOISE_FLOOR_FAMILY
+    everyone = torch.arange(len(clean.images), device=clean.images.device)
     perturb = perturbations.get(probe.perturbation)
-    return (perturb(clean.images, strength, draw) for strength in probe.ladder)
+    for strength in probe.ladder:
+        images = perturb(clean.images, strength, draw)
+        see = _seeing(classifier, slopes, last=strength == probe.ladder[-1])
+        yield look_again(see, images) if again else see(images, everyone)
 
 
 def _seeing(classifier: Classifier, slopes: Slopes | None, *, last: bool) -> Look:

@@ -184,7 +184,9 @@ def test_all_but_the_films_unless_they_are_chosen(
     monkeypatch.setattr("semaudit.preview.sheets", none)
     assert cli("probes", "preview", photograph, "-o", "sheet.png", *SMALL).code == 0
     assert {probe.name for probe in shown} == {
-        probe.name for probe in load_probes() if probe.family not in ("identity", "sequence")
+        probe.name
+        for probe in load_probes()
+        if probe.family not in ("identity", "sequence", "adversarial")
     }
     shown.clear()
     cli("probes", "preview", photograph, "-o", "sheet.png", *SMALL, "--select", "sequence")

@@ -21,6 +21,7 @@ SAMPLE_COLUMNS = [
     *("shift", "flip", "top5_distance", "feature_distance", "logit_distance"),
     *("input_rms", "input_linf", "ssim", "transport"),
     *("gradient_turn", "gradient_change", "gradient_lipschitz", "loss_gradient_turn"),
+    *("loss_gradient_change", "loss_gradient_lipschitz"),
 ]
 PATH_COLUMNS = [
     *("image", "probe", "family"),

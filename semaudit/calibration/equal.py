@@ -8,7 +8,7 @@ from dataclasses import replace
 from semaudit.calibration.ladders import strength_at
 from semaudit.calibration.meter import Meter
 from semaudit.errors import ProbeError
-from semaudit.layout import ADVERSARIAL_FAMILY, NOISE_FLOOR_FAMILY
+from semaudit.layout import NOISE_FLOOR_FAMILY
 from semaudit.perturbations import get
 from semaudit.probes import Probe
 
@@ -32,7 +32,7 @@ def at_ssim(
         ProbeError: none but the noise floor is left.
     """
     films = [probe.name for probe in battery if probe.family == FILMS or FILMS in probe.tags]
-    searched = [probe.name for probe in battery if probe.family == ADVERSARIAL_FAMILY]
+    searched = [probe.name for probe in battery if probe.searched]
     rest = [probe for probe in battery if probe.name not in (*films, *searched)]
     kept: list[Probe] = []
     for done, probe in enumerate(rest):

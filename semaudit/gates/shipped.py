@@ -58,6 +58,8 @@ SHIPPED: Mapping[str, Known] = {
     "loss_gradient_l1": ("loss_gradient_l1", "image", (0, INF), True),
     "loss_gradient_l2": ("loss_gradient_l2", "image", (0, INF), True),
     "loss_gradient_snr": ("loss_gradient_snr", "image", (0, INF), True),
+    "loss_gradient_change": ("loss_gradient_change", "rung", (0, INF), True),
+    "loss_gradient_lipschitz": ("loss_gradient_lipschitz", "rung", (0, INF), True),
     "loss_gradient_turn": ("loss_gradient_turn", "rung", (0, 2), True),
     "loss_linearity_error": ("loss_linearity_error", "image", (0, INF), True),
     "saliency_sensitivity": ("saliency_sensitivity", "image", (0, INF), True),

@@ -7,37 +7,41 @@ import math
 import torch
 from torch import Tensor
 
-from semaudit.metrics.views import precise
-
-
-def flat(tensor: Tensor) -> Tensor:
-    """(n, c, h, w) as (n, d) in the precise dtype."""
-    return tensor.flatten(1).to(precise(tensor.device))
+from semaudit.metrics.pixels import over_pixels
 
 
 def l2(tensor: Tensor) -> Tensor:
     """Euclidean norm a picture, (n,); in double precision no square of a float32 overflows."""
-    norm: Tensor = torch.linalg.vector_norm(flat(tensor), dim=1)
-    return norm
+    return over_pixels(_l2, tensor)
 
 
 def l1(tensor: Tensor) -> Tensor:
     """Sum of sizes a picture, (n,)."""
-    norm: Tensor = torch.linalg.vector_norm(flat(tensor), ord=1, dim=1)
-    return norm
+    return over_pixels(_l1, tensor)
 
 
 def inner(one: Tensor, other: Tensor) -> Tensor:
     """Inner product a picture, (n,)."""
-    return (flat(one) * flat(other)).sum(1)
+    return over_pixels(lambda a, b: (a * b).sum(-1), one, other)
+
+
+def _l2(pixels: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(pixels, dim=-1)
+    return norm
+
+
+def _l1(pixels: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(pixels, ord=1, dim=-1)
+    return norm
 
 
 def unit(tensor: Tensor) -> Tensor:
     """The tensor at Euclidean length 1 a picture, in its dtype; zero stays zero."""
-    norm = l2(tensor)
-    # Divided before the cast: a length below the least of float32 is not rounded to 0.
-    scale = column(torch.where(norm > 0, norm, torch.ones_like(norm)))
-    return (tensor / scale).to(tensor.dtype)
+    # By the largest value first: a length below the least of float32 would be rounded to 0.
+    largest = tensor.abs().amax((1, 2, 3), keepdim=True)
+    even = tensor / largest.where(largest > 0, torch.ones_like(largest))
+    norm = l2(even).to(tensor.dtype)
+    return even / column(norm.where(norm > 0, torch.ones_like(norm)))
 
 
 def column(values: Tensor) -> Tensor:

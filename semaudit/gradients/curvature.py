@@ -95,12 +95,12 @@ def tangent_error(point: Point, which: int, radius: float, steps: int) -> Tensor
     value = functional(point.view.logits)
     change = point.uniform(2000).sub(0.5).sign() * (radius / 2)
     best = torch.zeros_like(value)
-    for k in range(1, steps):
+    for _ in range(1, steps):
         there = point.differentiator(point.images + change, functional)
         error = there.values[0] - value - inner(change, gradient)
         best = torch.maximum(best, error.abs())
         uphill = (there.gradients[0] - gradient) * column(error.sign()).to(gradient)
-        change = (change + radius / k * uphill.sign()).clamp(-radius, radius)
+        change = (change + radius * uphill.sign()).clamp(-radius, radius)
     # Where the last step led asks for the value alone.
     (last,) = point.differentiator.values(point.images + change, functional)
     return torch.maximum(best, (last - value - inner(change, gradient)).abs())

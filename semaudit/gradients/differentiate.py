@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from semaudit.gradients.affine import AffineBatchNorm
 from semaudit.gradients.functionals import Functional
-from semaudit.metrics.views import View, joined, precise
+from semaudit.metrics.views import View, precise
 from semaudit.models import Classifier
 
 
@@ -24,7 +24,7 @@ class Derived:
     """A view of n pictures, and what m functionals of its logits are and how they slope.
 
     Attributes:
-        view: without a graph.
+        view: without a graph; of the whole batch, also where pictures are not apart.
         values: (n,) each.
         gradients: (n, c, h, w) each, with respect to the pictures, in their dtype.
     """
@@ -59,8 +59,12 @@ class Differentiator:
             return self._at_once(images, functionals)
         rows = torch.arange(len(images), device=images.device).chunk(len(images))
         parts = [self._at_once(images[k], [each.rows(k) for each in functionals]) for k in rows]
+        values, gradients = (
+            tuple(torch.cat(column) for column in zip(*each, strict=True))
+            for each in ([part.values for part in parts], [part.gradients for part in parts])
+        )
         # What the classifier says of a picture is what it says in its batch, as anywhere else.
-        return replace(_joined(parts), view=self._view(images))
+        return Derived(self._view(images), values, gradients)
 
     def values(self, images: Tensor, *functionals: Functional) -> tuple[Tensor, ...]:
         """What the functionals are, (n,) each, without a derivative: one forward pass."""
@@ -98,7 +102,8 @@ class Differentiator:
         if not self.apart and len(images) > 1:
             pairs = zip(images.chunk(len(images)), direction.chunk(len(images)), strict=True)
             return torch.cat([self.along(*pair) for pair in pairs])
-        with sdpa_kernel(SDPBackend.MATH):
+        # The fused attentions have no forward mode, nor a second derivative.
+        with sdpa_kernel(SDPBackend.MATH), self._affine():
             if self.directional == "forward":
                 return _forward_derivative(self.classifier, images, direction)
             return _double_backward(self.classifier, images, direction)
@@ -156,11 +161,3 @@ def _bare(view: View, images: Tensor) -> View:
     """The view without its graph, of the pictures that were given."""
     features = None if view.features is None else view.features.detach().to(view.logits.dtype)
     return replace(view, images=images, logits=view.logits.detach(), features=features)
-
-
-def _joined(parts: Sequence[Derived]) -> Derived:
-    columns = ([part.values for part in parts], [part.gradients for part in parts])
-    values, gradients = (
-        tuple(torch.cat(column) for column in zip(*each, strict=True)) for each in columns
-    )
-    return Derived(joined([part.view for part in parts]), values, gradients)

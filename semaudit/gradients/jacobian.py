@@ -11,7 +11,7 @@ from semaudit.gradients.algebra import column, l2, per_rms, sound, unit
 from semaudit.gradients.measures import at_picture, measure
 from semaudit.gradients.point import Point
 
-ITERATIONS = 3
+ITERATIONS = 2
 """Of the power iteration; its residual tells how far it got."""
 
 DIFFERENCE_RMS = 1e-3

@@ -108,7 +108,7 @@ def standing(
 
     Args:
         differentiator: pictures must be apart, or there must be only one.
-        clean: their view.
+        clean: their view; gradients that it has are taken over.
         labels: (n,), -1 for none; or None.
         draw: their random numbers.
         samples: how many an estimate takes.
@@ -118,9 +118,13 @@ def standing(
     loss = Loss.of(labels, clean)
     with differentiator.graph(clean.images) as (view, root):
         margin = Margin.of(view.logits.detach(), activation)
-        functionals: list[Functional] = [logit, margin, *([] if loss is None else [loss])]
+        functionals: list[Functional] = [margin]
+        if clean.gradient is None:
+            functionals += [logit, *([] if loss is None else [loss])]
         values = [functional(view.logits) for functional in functionals]
-        gradients = pull_back(values, root, keep=True)
+        margin_gradient, *gradients = pull_back(values, root, keep=True)
+        if clean.gradient is not None:
+            gradients = [g for g in (clean.gradient, clean.loss_gradient) if g is not None]
         point = Point(
             differentiator=differentiator,
             # Not the logits of the batch: those of the pass that is differentiated.
@@ -130,9 +134,9 @@ def standing(
             draw=draw,
             samples=samples,
             gradient=gradients[0],
-            loss_gradient=None if loss is None else gradients[2],
-            margin=values[1].detach(),
-            margin_gradient=gradients[1],
+            loss_gradient=None if loss is None else gradients[1],
+            margin=values[0].detach(),
+            margin_gradient=margin_gradient,
             graph=(view.logits, root),
         )
         del values, view

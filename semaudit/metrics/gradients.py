@@ -11,8 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from semaudit.metrics.pixels import over_pixels
 from semaudit.metrics.registry import rung_metric
-from semaudit.metrics.views import Rung, precise
+from semaudit.metrics.views import Rung
 
 INF = float("inf")
 
@@ -26,17 +27,13 @@ def gradient_turn(rung: Rung) -> Tensor:
 @rung_metric(bounds=(0, INF), needs_classes=True, needs_gradients=True)
 def gradient_change(rung: Rung) -> Tensor:
     """|g' - g| / |g| of the input gradient of the clean class's logit."""
-    change = _change(rung)
-    return rung.clean.not_applicable if change is None else _ratio(rung, *change)
+    return _relative(rung, rung.clean.gradient, rung.current.gradient)
 
 
 @rung_metric(bounds=(0, INF), needs_classes=True, needs_gradients=True)
 def gradient_lipschitz(rung: Rung) -> Tensor:
     """|g' - g| / |x' - x| of the input gradient of the clean class's logit; logits per L2^2."""
-    change = _change(rung)
-    if change is None:
-        return rung.clean.not_applicable
-    return _ratio(rung, change[0], _size(_flat(rung.difference)))
+    return _lipschitz(rung, rung.clean.gradient, rung.current.gradient)
 
 
 @rung_metric(bounds=(0, 2), needs_classes=True, needs_gradients=True)
@@ -45,27 +42,57 @@ def loss_gradient_turn(rung: Rung) -> Tensor:
     return _turn(rung, rung.clean.loss_gradient, rung.current.loss_gradient)
 
 
+@rung_metric(bounds=(0, INF), needs_classes=True, needs_gradients=True)
+def loss_gradient_change(rung: Rung) -> Tensor:
+    """|g' - g| / |g| of the input gradient of the loss, at the last rung of a ladder."""
+    return _relative(rung, rung.clean.loss_gradient, rung.current.loss_gradient)
+
+
+@rung_metric(bounds=(0, INF), needs_classes=True, needs_gradients=True)
+def loss_gradient_lipschitz(rung: Rung) -> Tensor:
+    """|g' - g| / |x' - x| of the loss's input gradient, at the last rung; nats per L2^2."""
+    return _lipschitz(rung, rung.clean.loss_gradient, rung.current.loss_gradient)
+
+
+def _relative(rung: Rung, before: Tensor | None, after: Tensor | None) -> Tensor:
+    change = _change(before, after)
+    return rung.clean.not_applicable if change is None else _ratio(rung, *change)
+
+
+def _lipschitz(rung: Rung, before: Tensor | None, after: Tensor | None) -> Tensor:
+    change = _change(before, after)
+    if change is None:
+        return rung.clean.not_applicable
+    return _ratio(rung, change[0], over_pixels(_size, rung.difference))
+
+
 def _turn(rung: Rung, before: Tensor | None, after: Tensor | None) -> Tensor:
     """1 - cos as half the squared chord between unit vectors: exact for small angles."""
     if before is None or after is None:
         return rung.clean.not_applicable
-    one, other = _flat(before), _flat(after)
-    sizes = _size(one), _size(other)
-    known = _positive(sizes[0]) & _positive(sizes[1])
-    chord = _size(_over(one, sizes[0]) - _over(other, sizes[1]))
-    return _only((chord.square() / 2).clamp(0, 2), known).to(rung.clean.logits)
+    one, other, chord = over_pixels(_angle, before, after).unbind(-1)
+    turned = (chord.square() / 2).clamp(0, 2)
+    return _only(turned, _positive(one) & _positive(other)).to(rung.clean.logits)
 
 
-def _change(rung: Rung) -> tuple[Tensor, Tensor] | None:
+def _angle(before: Tensor, after: Tensor) -> Tensor:
+    """The two lengths, and the chord between the unit vectors."""
+    sizes = [_size(before), _size(after)]
+    chord = _size(before / sizes[0][..., None] - after / sizes[1][..., None])
+    return torch.stack([*sizes, chord], -1)
+
+
+def _change(before: Tensor | None, after: Tensor | None) -> tuple[Tensor, Tensor] | None:
     """|g' - g| and |g|, (n,); NaN where one of the two gradients is not finite."""
-    before, after = rung.clean.gradient, rung.current.gradient
     if before is None or after is None:
         return None
-    one, other = _flat(before), _flat(after)
-    size = _size(one)
-    moved = _size(other - one)
+    size, moved = over_pixels(_moved, before, after).unbind(-1)
     # Where both are 0 nothing was seen to change because nothing is seen.
     return _only(moved, moved.isfinite() & ((size > 0) | (moved > 0))), size
+
+
+def _moved(before: Tensor, after: Tensor) -> Tensor:
+    return torch.stack([_size(before), _size(after - before)], -1)
 
 
 def _ratio(rung: Rung, moved: Tensor, size: Tensor) -> Tensor:
@@ -73,18 +100,9 @@ def _ratio(rung: Rung, moved: Tensor, size: Tensor) -> Tensor:
     return _only(share, _positive(size) & share.isfinite()).to(rung.clean.logits)
 
 
-def _flat(tensor: Tensor) -> Tensor:
-    """(n, d) in the precise dtype."""
-    return tensor.flatten(1).to(precise(tensor.device))
-
-
-def _size(rows: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(rows, dim=1)
+def _size(pixels: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(pixels, dim=-1)
     return norm
-
-
-def _over(rows: Tensor, size: Tensor) -> Tensor:
-    return rows / size.where(size > 0, torch.ones_like(size))[:, None]
 
 
 def _positive(size: Tensor) -> Tensor:

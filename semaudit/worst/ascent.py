@@ -1,8 +1,8 @@
-"""The search with gradients: ascent in a ball, with a step that halves where it stalls.
+"""The search with gradients: greedy ascent in a ball, each picture with a step of its own.
 
 After Croce and Hein 2020, "Reliable evaluation of adversarial robustness with an ensemble of
-diverse parameter-free attacks": momentum, and a picture whose best value has not risen for a few
-steps goes back to its best iterate with half the step.
+diverse parameter-free attacks": momentum, and where a step found nothing the next goes from the
+best place, half as far. There it takes a few steps to tell; with few gradients, one must do.
 """
 
 from __future__ import annotations
@@ -18,8 +18,17 @@ from semaudit.worst.ball import Ball
 from semaudit.worst.best import Best
 from semaudit.worst.objective import Climb
 
+OPENING = 2
+"""Steps that leave what the clean answer holds likely, before the objective itself is climbed."""
+
+FIRST = 0.5
+"""The first step, a share of the radius."""
+
+KEPT = 0.9
+"""By what a step that found more is followed."""
+
 MOMENTUM = 0.75
-"""Share of a step that is new; the rest goes on as the step before it."""
+"""Share of the direction so far that goes on."""
 
 
 def ascend(
@@ -30,7 +39,7 @@ def ascend(
     start: Tensor,
     steps: int,
 ) -> Best:
-    """Climb from pictures in the ball by so many gradients a picture.
+    """Climb from pictures in the ball by so many gradients a picture, and a last look.
 
     Args:
         differentiator: the classifier.
@@ -42,29 +51,26 @@ def ascend(
     """
     clean = climb.clean
     best = Best(start, clean.logits.new_full((len(start),), -1.0))
-    top, top_gradient = best.shift - float("inf"), torch.zeros_like(start)
-    current, before, peak = start, start, start
-    size = start.new_full((len(start), 1, 1, 1), 2.0 * radius)
-    stalled = torch.zeros_like(best.shift)
-    patience = max(1, steps // 5)
-    for _ in range(steps):
-        seen = differentiator(current, climb)
-        value, gradient = seen.values[0], seen.gradients[0]
-        best = best.or_better(current, clean.shift_to(seen.view))
-        rose = value > top
-        top, peak = value.where(rose, top), torch.where(column(rose), current, peak)
-        top_gradient = torch.where(column(rose), gradient, top_gradient)
-        stalled = torch.where(rose, torch.zeros_like(stalled), stalled + 1)
-        back = column(stalled >= patience)
-        stalled = stalled.masked_fill(back.flatten(), 0)
-        size = torch.where(back, size / 2, size)
-        base = torch.where(back, peak, current)
-        slope = torch.where(back, top_gradient, gradient)
-        ahead = ball.project(base + size * ball.uphill(slope), clean.images, radius)
-        kept = torch.where(back, torch.zeros_like(base), base - before)
-        ahead = base + MOMENTUM * (ahead - base) + (1 - MOMENTUM) * kept
-        before, current = base, ball.project(ahead, clean.images, radius)
+    slope = trail = torch.zeros_like(start)
+    current = start
+    size = start.new_full((len(start), 1, 1, 1), FIRST * radius)
+    for step in range(steps):
+        seen = differentiator(current, climb if step >= OPENING else climb.opening)
+        shift = clean.shift_to(seen.view)
+        rose = column(shift > best.shift)
+        best = best.or_better(current, shift)
+        slope = torch.where(rose, _even(seen.gradients[0]), slope)
+        trail = torch.where(rose, MOMENTUM * trail + slope, slope)
+        size = torch.where(rose, KEPT * size, size / 2)
+        current = ball.project(best.images + size * ball.uphill(trail), clean.images, radius)
     return best.or_better(current, shift_of(differentiator, clean, current))
+
+
+def _even(gradient: Tensor) -> Tensor:
+    """A gradient at mean size 1, so that each counts the same in the momentum; not finite, 0."""
+    finite = gradient.nan_to_num(0.0, 0.0, 0.0)
+    size = finite.abs().mean((1, 2, 3), keepdim=True)
+    return finite / size.where(size > 0, torch.ones_like(size))
 
 
 def shift_of(differentiator: Differentiator, clean: View, images: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from semaudit.perturbations import Draw
+
 Norm = Literal["linf", "l2"]
 
 
@@ -38,6 +40,13 @@ class Ball:
     def on_surface(self, field: Tensor) -> Tensor:
         """A change of size 1 out of a random field (n, c, h, w) of mean 0."""
         return field.sign() if self.norm == "linf" else field / _rms(field)
+
+
+def drawn_in(ball: Ball, clean: Tensor, radius: float, draw: Draw, stream: int) -> Tensor:
+    """A drawn place of the ball's surface, cut off at [0, 1], for pictures (n, c, h, w)."""
+    # A draw keeps its fields; a search would pile up one a try.
+    field = Draw(draw.keys).normal(*clean.shape[1:], stream=stream).to(clean)
+    return ball.project(clean + radius * ball.on_surface(field), clean, radius)
 
 
 def _rms(change: Tensor) -> Tensor:

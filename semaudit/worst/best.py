@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from semaudit.gradients.algebra import column
+from semaudit.metrics.views import View
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,20 @@ class Best:
             torch.where(better, shift, self.shift),
         )
 
-    def placed(self, rows: Tensor, found: Best) -> Best:
-        """What was found of some rows, in the place of what they were, where it is better."""
-        inner = Best(self.images[rows], self.shift[rows]).or_better(found.images, found.shift)
-        return Best(
-            self.images.index_copy(0, rows, inner.images),
-            self.shift.index_copy(0, rows, inner.shift),
-        )
+
+def no_milder(clean: View, before: View, after: View) -> View:
+    """The later of two views, but the earlier for each picture that it shifts more."""
+    milder = clean.shift_to(after) < clean.shift_to(before)
+
+    def chosen(one: Tensor, other: Tensor) -> Tensor:
+        return torch.where(milder.view(-1, *(1 for _ in one.shape[1:])), one, other)
+
+    features = None
+    if before.features is not None and after.features is not None:
+        features = chosen(before.features, after.features)
+    return replace(
+        after,
+        images=chosen(before.images, after.images),
+        logits=chosen(before.logits, after.logits),
+        features=features,
+    )

@@ -15,7 +15,7 @@ from semaudit.look import look
 from semaudit.metrics.views import View
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
-from semaudit.worst.ball import Ball
+from semaudit.worst.ball import Ball, drawn_in
 from semaudit.worst.best import Best
 
 LARGEST = 0.5
@@ -45,12 +45,11 @@ def try_all(
     randoms = trials // 2
     for trial in range(trials):
         if trial < randoms:
-            field = draw.normal(*clean.images.shape[1:], stream=trial).to(clean.images)
-            tried = clean.images + radius * ball.on_surface(field)
+            tried = drawn_in(ball, clean.images, radius, draw, trial)
         else:
             share = (trial - randoms) / max(1, trials - randoms)
             tried = _with_square(clean.images, best.images, radius, draw, trial, share)
-        tried = ball.project(tried, clean.images, radius)
+            tried = ball.project(tried, clean.images, radius)
         best = best.or_better(tried, clean.shift_to(look(classifier, tried)))
     return best
 

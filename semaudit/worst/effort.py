@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Objective = Literal["jsd", "kl", "margin"]
+Objective = Literal["jsd", "kl", "margin", "overlap"]
 """What an ascent climbs. The change that is kept is the one with the largest shift all the same."""
 
 

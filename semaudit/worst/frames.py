@@ -10,14 +10,14 @@ from torch import Tensor
 
 from semaudit.gradients import Differentiator
 from semaudit.gradients.algebra import column
-from semaudit.layout import ADVERSARIAL_FAMILY
+from semaudit.look import look
 from semaudit.metrics.views import View
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe
 from semaudit.worst.ascent import ascend
-from semaudit.worst.ball import Ball
-from semaudit.worst.best import Best
+from semaudit.worst.ball import Ball, drawn_in
+from semaudit.worst.best import Best, no_milder
 from semaudit.worst.blackbox import try_all
 from semaudit.worst.effort import Effort
 from semaudit.worst.objective import Climb
@@ -45,7 +45,7 @@ class Hunt:
 
 def is_searched(probe: Probe) -> bool:
     """Whether the worst case of a probe's perturbation is looked for, rather than a drawn one."""
-    return probe.family == ADVERSARIAL_FAMILY
+    return probe.searched
 
 
 def worst_frames(
@@ -54,11 +54,12 @@ def worst_frames(
     clean: View,
     draw: Draw,
     hunt: Hunt,
-) -> Iterator[Tensor]:
-    """Yield the worst pictures found at each strength of the ladder, (n, c, h, w) in [0, 1].
+) -> Iterator[View]:
+    """Yield the view of the worst pictures found at each strength of the ladder.
 
-    What was found at a smaller strength is the start at the next, and is kept where nothing worse
-    turns up: the shift never falls along the ladder.
+    What was found at a smaller strength is the start at the next, and it is kept, with the answer
+    that it got, where nothing worse turns up: the shift never falls along the ladder, not even by
+    what another batch does to the last digits.
 
     Args:
         classifier: what is audited.
@@ -81,47 +82,58 @@ def _in_ball(
     clean: View,
     draw: Draw,
     hunt: Hunt,
-) -> Iterator[Tensor]:
-    effort = hunt.effort
-    best = Best(clean.images, clean.logits.new_zeros(len(clean.images)))
-    smaller = 0.0
+) -> Iterator[View]:
+    worst = clean
     for rung, radius in enumerate(ladder):
-        rows = (best.shift < BOUND).nonzero()[:, 0]
+        shift = clean.shift_to(worst)
+        rows = (shift < BOUND).nonzero()[:, 0]
+        images = worst.images
         if len(rows):
-            part, at_rows = clean.rows(rows), draw.subset(rows)
-            found = Best(best.images[rows], best.shift[rows])
-            for restart in range(effort.restarts):
-                stream = rung * effort.restarts + restart
-                if hunt.gradients is None:
-                    found = try_all(classifier, part, ball, radius, found, at_rows, effort.steps)
-                    continue
-                grown = radius / smaller if smaller and restart == 0 else None
-                start = _start(ball, part, found, radius, at_rows, stream, grown)
-                climb = Climb(part, effort.objective)
-                climbed = ascend(hunt.gradients, climb, ball, radius, start, effort.steps)
-                found = found.or_better(climbed.images, climbed.shift)
-            best = best.placed(rows, found)
-        smaller = radius
-        yield best.images
+            part, drawn = clean.rows(rows), draw.subset(rows)
+            start = Best(images[rows], shift[rows])
+            found = _climbed(classifier, ball, radius, part, start, drawn, hunt, rung)
+            images = images.index_copy(0, rows, found.images)
+        worst = no_milder(clean, worst, look(classifier, images))
+        yield worst
+
+
+def _climbed(
+    classifier: Classifier,
+    ball: Ball,
+    radius: float,
+    clean: View,
+    found: Best,
+    draw: Draw,
+    hunt: Hunt,
+    rung: int,
+) -> Best:
+    """The worst of one radius: from what the smaller one found, then from drawn places."""
+    effort = hunt.effort
+    if hunt.gradients is None:
+        return try_all(classifier, clean, ball, radius, found, draw, effort.steps * effort.restarts)
+    climb = Climb(clean, effort.objective)
+    for restart in range(effort.restarts):
+        stream = rung * effort.restarts + restart
+        start = _start(ball, clean, found, radius, draw, stream, restart)
+        climbed = ascend(hunt.gradients, climb, ball, radius, start, effort.steps)
+        found = found.or_better(climbed.images, climbed.shift)
+    return found
 
 
 def _start(
-    ball: Ball,
-    clean: View,
-    found: Best,
-    radius: float,
-    draw: Draw,
-    stream: int,
-    grown: float | None,
+    ball: Ball, clean: View, found: Best, radius: float, draw: Draw, stream: int, restart: int
 ) -> Tensor:
-    """What a smaller radius found, grown to this one; or, at first, a drawn place in the ball."""
-    field = draw.normal(*clean.images.shape[1:], stream=stream).to(clean.images)
-    drawn = ball.project(clean.images + radius * ball.on_surface(field), clean.images, radius)
-    if grown is None:
+    """What a smaller radius found, or a drawn place in the ball for every other restart.
+
+    What was found is not grown to the larger ball: the network is bumpy, and the good place is
+    where it was found. Embeddings have no slope at the clean picture itself: they start aside.
+    """
+    if restart == 0 and clean.activation != "none":
+        return found.images
+    drawn = drawn_in(ball, clean.images, radius, draw, stream)
+    if restart:
         return drawn
-    larger = clean.images + grown * (found.images - clean.images)
-    larger = ball.project(larger, clean.images, radius)
-    return torch.where(column(found.shift > 0), larger, drawn)
+    return torch.where(column(found.shift > 0), found.images, drawn)
 
 
 def _in_space(
@@ -131,13 +143,15 @@ def _in_space(
     clean: View,
     draw: Draw,
     trials: int,
-) -> Iterator[Tensor]:
+) -> Iterator[View]:
     count = len(clean.images)
     best = Choice(clean.images.new_zeros(count, space.size, 1, 1), clean.logits.new_zeros(count))
-    smaller = 0.0
+    smaller, worst = 0.0, clean
     for strength in ladder:
         # The same change has parameters that are smaller by the ratio of the strengths.
         best = Choice(best.parameters * (smaller / strength), best.shift)
         best = search(classifier, clean, space, strength, best, draw, trials)
         smaller = strength
-        yield space.apply(clean.images, strength, best.parameters).clamp(0, 1)
+        images = space.apply(clean.images, strength, best.parameters).clamp(0, 1)
+        worst = no_milder(clean, worst, look(classifier, images))
+        yield worst

@@ -184,6 +184,9 @@ def main() -> None:
         "device": arguments.device,
         "batch_size": arguments.batch_size,
         "select": arguments.select,
+        # Backward passes and searches have a benchmark of their own.
+        "gradients": False,
+        "ignore": ["adversarial"],
     }
     with tempfile.TemporaryDirectory() as folder:
         data = pictures(arguments.pictures, Path(folder))

@@ -12,7 +12,7 @@ from semaudit.calibration.pictures import meter_of, open_for_calibration
 from semaudit.calibration.record import read
 from semaudit.probes import Probe, load_probes, probes_dir
 
-SHIPPED = [p for p in load_probes() if p.family not in ("identity", "sequence")]
+SHIPPED = [p for p in load_probes() if p.family not in ("identity", "sequence", "adversarial")]
 ON_PURPOSE = {"low_band_noise", "mid_band_noise", "fourier_basis"}
 """One ladder with the high band: equal energy is what makes them comparable."""
 

@@ -32,6 +32,7 @@ STILL = {
     "concentration": math.nan,
     "secant_slope": math.nan,
     "gradient_lipschitz": math.nan,
+    "loss_gradient_lipschitz": math.nan,
 }
 SIZES = [(1, 4, 4), (3, 12, 9)]
 
