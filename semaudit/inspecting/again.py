@@ -111,7 +111,7 @@ def inspect(
             label=each.label,
             names=names,
             effort=CHEAP if asked.hunt is None else asked.hunt.effort,
-            ability=Ability(None) if asked.smoothness is None else asked.smoothness.ability,
+            ability=asked.ability or Ability(None),
             batch_size=min(place.batch_size, 32),
         )
         cases.append(case)

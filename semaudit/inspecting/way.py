@@ -10,7 +10,6 @@ from torch import Tensor
 
 from semaudit import perturbations
 from semaudit.gradients.algebra import column
-from semaudit.look import look
 from semaudit.metrics import View
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
@@ -57,12 +56,11 @@ def _straight(classifier: Classifier, probe: Probe, clean: View, draw: Draw, hun
     """Straight to the first change found that flips the answer, or to the last one found."""
     shifts: list[Tensor] = []
     end, rungs = clean.images, 0
-    for images in worst_frames(classifier, probe, clean, draw, hunt):
-        seen = look(classifier, images)
+    for seen in worst_frames(classifier, probe, clean, draw, hunt):
         shifts.append(clean.shift_to(seen))
         flipped = bool((clean.flipped(seen.decision) > 0).all())
         if not rungs:
-            end, rungs = images, len(shifts) if flipped else 0
+            end, rungs = seen.images, len(shifts) if flipped else 0
     ladder = probe.ladder[: rungs or None]
 
     def at(strengths: Tensor) -> Tensor:
