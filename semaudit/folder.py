@@ -13,6 +13,9 @@ from semaudit.errors import UsageError
 from semaudit.store import IMAGES, PATHS, SAMPLES
 
 MANIFEST, REPORT, MARKDOWN = "manifest.json", "report.json", "report.md"
+CASES = "cases"
+"""The folder that `semaudit inspect` draws into unless told otherwise; it goes with its audit."""
+
 _OURS = {MANIFEST, REPORT, MARKDOWN, IMAGES, PATHS, SAMPLES}
 
 
@@ -45,7 +48,13 @@ def check_target(out: Path) -> None:
 
 def _foreign(folder: Path) -> str | None:
     """The first thing in a folder that no scan has written."""
-    return min((each.name for each in folder.iterdir() if each.name not in _OURS), default=None)
+    return min((each.name for each in folder.iterdir() if not _is_ours(each)), default=None)
+
+
+def _is_ours(file: Path) -> bool:
+    if file.name == CASES and file.is_dir():
+        return all(each.is_file() and each.suffix in (".png", ".json") for each in file.iterdir())
+    return file.name in _OURS
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from semaudit.cli import config, fourier, gate, models, probes, scan
+from semaudit.cli import config, fourier, gate, inspect, models, probes, scan
 from semaudit.cli.common import version
 from semaudit.errors import AuditError, SemauditError
 
@@ -50,6 +50,7 @@ app.callback()(version)
 app.command(no_args_is_help=False)(scan.scan)
 app.command()(gate.gate)
 app.command(no_args_is_help=False)(fourier.fourier)
+app.command()(inspect.inspect)
 app.command()(config.config)
 app.add_typer(models.app, name="models")
 app.add_typer(probes.app, name="probes")

@@ -1,0 +1,125 @@
+"""A case in words: what the terminal and the picture say alike."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from semaudit.inspecting.case import Case
+from semaudit.report.text import number, percent
+
+LEAP = 0.5
+"""From this share of the whole way on, the break is called a leap."""
+
+
+def strength(value: float) -> str:
+    """A strength, to the thousandth that it is known to."""
+    return f"{value:.4g}"
+
+
+def probability(value: float) -> str:
+    """A probability in percent; not 0 or 100 unless it is."""
+    shown = 100 * value
+    if 0 < shown < 0.05:
+        return "< 0.1 %"
+    return "> 99.9 %" if 99.95 <= shown < 100 else f"{shown:.1f} %"
+
+
+def label(case: Case) -> str:
+    """The label, and whether the clean answer is right."""
+    if case.label is None:
+        return "none"
+    if case.activation == "none" or case.label >= len(case.names):
+        return f"class {case.label}"
+    right = (
+        "the clean answer is right"
+        if case.label in case.clean.decided
+        else ("the clean answer is wrong")
+    )
+    return f"{case.names[case.label]} ({right})"
+
+
+def clean_answer(case: Case) -> str:
+    """The answer for the clean picture, with its confidence."""
+    if case.activation != "softmax":
+        return case.decided(case.clean)
+    sure = case.clean.probabilities[case.clean.decided[0]]
+    return f"{case.names[case.clean.decided[0]]}, {probability(float(sure))}"
+
+
+def of_ladder(case: Case) -> str:
+    """How far the ladder goes, and what its strengths are."""
+    unit = f": {case.probe.unit}" if case.probe.unit else ""
+    return f"of a ladder to {strength(case.probe.ladder[-1])}{unit}"
+
+
+def where(case: Case) -> str:
+    """At which strength it breaks, in one line."""
+    before, after = strength(case.before.strength), strength(case.after.strength)
+    if case.flips:
+        if case.before.strength == 0:
+            return f"at any strength: already at {after}"
+        return f"at {after}"
+    if not case.leap:
+        return "nowhere, and the output does not move at all"
+    kind = "steepest from" if case.activation == "none" else "nowhere; steepest from"
+    return f"{kind} {before} to {after}"
+
+
+def turned(case: Case) -> str:
+    """From which answer to which."""
+    if case.activation == "none":
+        return ""
+    if not case.flips:
+        return f"it stays {case.decided(case.after)}"
+    if case.activation == "sigmoid":
+        before, after = {*case.before.decided}, {*case.after.decided}
+        changes = (("gains", after - before), ("loses", before - after))
+        said = (f"{verb} {_named(case, found)}" for verb, found in changes if found)
+        return " and ".join(said)
+    return f"{case.decided(case.before)} turns into {case.decided(case.after)}"
+
+
+def _named(case: Case, classes: set[int]) -> str:
+    return case.decided(replace(case.clean, decided=tuple(sorted(classes))))
+
+
+def leap(case: Case) -> str:
+    """How much of the way the break makes alone, and what that means."""
+    if math.isnan(case.share):
+        return "the output does not move along the ladder"
+    made = f"{probability(case.share)} of all that the output moves up to {strength(_end(case))}"
+    if not case.flips:
+        even = 1 / (len(case.sweep.even) - 1)
+        return f"{made} (an even drift: {percent(even)})"
+    if case.share >= LEAP:
+        return f"{made}: a leap"
+    small = "the answer changes where two classes cross, without a leap"
+    if case.activation == "sigmoid":
+        small = "a label crosses one half, without a leap"
+    return f"{made}: {small}" if case.share < 0.05 else made
+
+
+def _end(case: Case) -> float:
+    return float(case.sweep.strengths[-1])
+
+
+def moved(case: Case) -> str:
+    """How far the picture had moved."""
+    each = case.moved
+    alike = "> 0.9999" if 0.99995 <= each.ssim < 1 else f"{each.ssim:.4f}"
+    return f"RMS {number(each.rms)}, L-infinity {number(each.linf)}, SSIM {alike}"
+
+
+def turn(case: Case) -> str:
+    """How far the gradient turns, where that is known."""
+    return f"{number(case.gradient_turn)} across it (0: parallel, 1: at right angles)"
+
+
+def rows(case: Case) -> list[tuple[str, str, str, str]]:
+    """(class, clean, just before, just past), one row a class."""
+    clean, before, after = (
+        [probability(float(p)) for p in side.probabilities]
+        for side in (case.clean, case.before, case.after)
+    )
+    return [(case.names[k], clean[k], before[k], after[k]) for k in case.shown]
