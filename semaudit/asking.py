@@ -17,7 +17,7 @@ from semaudit.measure import Asked, Smoothness
 from semaudit.metrics import GATEABLE
 from semaudit.models import Classifier
 from semaudit.opening import SMALL, Data, on_disk, open_data, some
-from semaudit.probes import Probe
+from semaudit.probes import Probe, load_probes
 from semaudit.report.document import Doubt
 from semaudit.settings import Settings
 from semaudit.taxonomy import Taxonomy
@@ -36,8 +36,10 @@ QUICK_RUNGS = 20
 
 
 def selected(settings: Settings, select: Sequence[str] | None) -> tuple[str, ...] | None:
-    """What selects the battery: ``--worst-case`` adds the worst cases to it."""
-    if not settings.worst_case:
+    """What selects the battery: ``--worst-case`` adds the worst cases, unless some are named."""
+    entries = {entry.strip() for text in select or () for entry in text.split(",")}
+    named = {ADVERSARIAL_FAMILY, *(probe.name for probe in load_probes() if probe.searched)}
+    if not settings.worst_case or entries & named:
         return None if select is None else tuple(select)
     return (*(settings.select if select is None else select), ADVERSARIAL_FAMILY)
 

@@ -180,7 +180,11 @@ def warnings(samples: Samples, shift: Interval, floor: Interval | None) -> list[
     """
     if floor is None:
         return []
-    flips = float(np.nan_to_num(samples.rung("flip")[:, ~samples.layout.counted]).mean())
+    layout = samples.layout
+    again = [
+        span for t, span in enumerate(layout.spans) if t in layout.matching(NOISE_FLOOR_FAMILY)
+    ]
+    flips = float(np.nan_to_num(samples.rung("flip")[:, again[0]]).mean())
     if flips == 0 and floor.value <= max(NOISY * shift.value, NEGLIGIBLE):
         return []
     return [

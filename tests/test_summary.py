@@ -190,3 +190,17 @@ def test_what_counts_as_constant_is_the_mutual_information() -> None:
         assert (audit.score is None) == (bits < CONSTANT_BITS)
         found.append(bits < CONSTANT_BITS)
     assert set(found) == {True, False}
+
+
+def test_worst_cases_are_no_noise_floor() -> None:
+    """A flip that was searched for says nothing of a second look at the same picture."""
+    audit = semaudit.scan(
+        Linear((3, 8, 8), 3, seed=1, scale=0.5),
+        pictures(4, (3, 8, 8), 1),
+        select=["gamma", "worst_linf"],
+        input_size=(3, 8, 8),
+        **ON_CPU,
+    )
+    flips = audit.samples().query("family == 'adversarial'")["flip"]
+    assert flips.sum() > 0
+    assert not [warning for warning in audit.report.warnings if "in another batch" in warning]

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from semaudit.stream import Progress
 
 
+SETTLED = 2.0
+"""Seconds before a rate means anything."""
+
+
 @dataclass
 class Seen:
     """How many pictures are done; what an interrupted scan can tell."""
@@ -74,8 +78,9 @@ def live(
                 description="scanning",
                 completed=progress.cells,
                 total=progress.total_cells,
-                pictures=f"{progress.pictures:,}/{progress.total_pictures:,}",
-                rate=f"{share / elapsed:.1f} pictures/s" if elapsed > 0 else "",
+                # A batch is done all at once: in between, the share of its rungs tells.
+                pictures=f"{int(share):,}/{progress.total_pictures:,}",
+                rate=f"{share / elapsed:.1f} pictures/s" if elapsed > SETTLED else "",
                 cells=cells,
             )
 

@@ -47,6 +47,8 @@ def parse(text: str) -> Gate:
         GateError: it cannot be read.
     """
     match = _GRAMMAR.fullmatch(text)
+    if match is None and re.search(r"[<>](?!=)", text):
+        raise GateError(f"cannot read the limit {text!r}: write <= or >=, as in 'flip_rate<=0.05'")
     if match is None:
         raise GateError(f"cannot read the limit {text!r}: {_HELP}")
     statistic = match["statistic"] or "mean"

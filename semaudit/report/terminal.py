@@ -14,6 +14,9 @@ from semaudit.report import text
 from semaudit.report.document import Report, Verdict
 
 WORST = 5
+
+WIDE = 100
+"""Columns that the tables need to show all that they have."""
 _STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
 
 
@@ -30,8 +33,7 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     console.print()
     rows = text.probe_rows(report)
     if rows:
-        console.print(_table("Probes, worst first", text.probe_headers(report), rows))
-        console.print(_table("Families", text.family_headers(report), text.family_rows(report)))
+        _print_probes(report, rows, console)
     for title, headers, content in (
         ("Worst case, searched for", text.WORST_CASE_HEADERS, text.worst_case_rows(report)),
         ("Gradients", text.GRADIENT_HEADERS, text.gradient_rows(report)),
@@ -67,6 +69,20 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
         table.add_row(verdict, *(_plain(cell) for cell in cells))
     console.print(table)
     console.print(Text(f"{text.GATE_NOTE}\n", style="dim"))
+
+
+def _print_probes(report: Report, rows: Sequence[tuple[str, ...]], console: Console) -> None:
+    """Print the probes and the families; what a narrow terminal has no room for is left out."""
+    headers, narrow = text.probe_headers(report), console.width < WIDE
+    if narrow:
+        headers, rows = _without_family(headers), [_without_family(row) for row in rows]
+    console.print(_table("Probes, worst first", headers, rows))
+    families = text.family_rows(report, brief=narrow)
+    console.print(_table("Families", text.family_headers(report), families))
+
+
+def _without_family(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return (cells[0], *cells[2:])
 
 
 def _print_facts(report: Report, console: Console) -> None:

@@ -254,7 +254,7 @@ def test_on_the_command_line(cli: Run, tiny: tuple[str, ...], tmp_path: Path) ->
     ended = cli(*tiny, "--taxonomy", "tree.yaml", "--fail-on", "transport<=0.99", "--out", "audit")
     assert (ended.code, ended.stderr) == (0, "")
     assert "transport" in ended.stdout
-    assert "| probe | family | flips | shift | curve | jump | gradient_turn | transport |" in (
+    assert "| probe | family | flips | shift | curve | jump | turn | transport |" in (
         tmp_path / "audit/report.md"
     ).read_text(encoding="utf-8")
     again = cli("gate", "audit", "--fail-on", "transport[brightness]<=0.99")

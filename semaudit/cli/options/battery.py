@@ -66,7 +66,7 @@ WorstCase = Annotated[
     bool | None,
     typer.Option(
         "--worst-case",
-        help="Look for worst cases of every kind (the family adversarial), and thoroughly.",
+        help="Look for worst cases thoroughly, of every kind unless --select names some; slow.",
         rich_help_panel=_PANEL,
     ),
 ]

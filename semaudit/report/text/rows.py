@@ -20,7 +20,7 @@ from semaudit.report.text.numbers import interval, number, percent, percent_inte
 
 def probe_headers(report: Report) -> tuple[str, ...]:
     """What `probe_rows` are."""
-    return ("probe", "family", "flips", "shift", "curve", "jump", *_more(report))
+    return ("probe", "family", "flips", "shift", "curve", "jump", *_more_headers(report))
 
 
 def probe_rows(report: Report) -> list[tuple[str, ...]]:
@@ -43,7 +43,7 @@ def probe_rows(report: Report) -> list[tuple[str, ...]]:
             # In sqrt(JSD), the metric: gentle probes would be flat lines beside harsh ones.
             sparkline([math.sqrt(point.value) for point in curve.shift], math.sqrt(top)),
             number(jump.value),
-            *_more_cells(report, "probe", curve.probe),
+            *_more_cells(report, "probe", curve.probe, brief=True),
         )
         rows.append((shift.value, cells))
     return [cells for _, cells in sorted(rows, key=lambda row: -row[0])]
@@ -54,7 +54,8 @@ def _flips(flips: Interval | None) -> str:
     return "-" if flips is None else f"{percent(flips.value)} {percent_interval(flips)}"
 
 
-_SHOWN = ("transport", "gradient_turn")
+_SHOWN = {"transport": "transport", "gradient_turn": "turn"}
+"""Metrics that are shown beside the shift where they are measured, and under which header."""
 
 
 def _more(report: Report) -> tuple[str, ...]:
@@ -68,18 +69,26 @@ def _more(report: Report) -> tuple[str, ...]:
     )
 
 
-def _more_cells(report: Report, scope: Scope, name: str) -> tuple[str, ...]:
+def _more_headers(report: Report) -> tuple[str, ...]:
+    return tuple(_SHOWN.get(name, name) for name in _more(report))
+
+
+def _more_cells(report: Report, scope: Scope, name: str, *, brief: bool) -> tuple[str, ...]:
+    """One cell a further column, without intervals if ``brief``."""
     found = [report.estimate(metric, scope, name) for metric in _more(report)]
-    return tuple("-" if e is None else f"{number(e.value)} {interval(e)}" for e in found)
+    said = ("" if e is None or brief else f" {interval(e)}" for e in found)
+    return tuple(
+        "-" if e is None else f"{number(e.value)}{i}" for e, i in zip(found, said, strict=True)
+    )
 
 
 def family_headers(report: Report) -> tuple[str, ...]:
     """What `family_rows` are."""
-    return ("family", "flips", "shift", "jump", *_more(report))
+    return ("family", "flips", "shift", "jump", *_more_headers(report))
 
 
-def family_rows(report: Report) -> list[tuple[str, ...]]:
-    """The families, worst first, then the whole."""
+def family_rows(report: Report, *, brief: bool = False) -> list[tuple[str, ...]]:
+    """The families, worst first, then the whole; ``brief`` leaves some intervals out."""
     families = {probe.family: None for probe in report.battery if probe.family not in ASIDE}
     rows = []
     scopes: list[tuple[Scope, str]] = [*(("family", name) for name in families), ("all", "all")]
@@ -93,7 +102,7 @@ def family_rows(report: Report) -> list[tuple[str, ...]]:
             _flips(flips),
             f"{number(shift.value)} {interval(shift)}",
             f"{number(jump.value)} {interval(jump)}",
-            *_more_cells(report, scope, name),
+            *_more_cells(report, scope, name, brief=brief),
         )
         rows.append((scope == "all", -shift.value, cells))
     return [cells for _, _, cells in sorted(rows)]

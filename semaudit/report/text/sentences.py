@@ -64,7 +64,7 @@ def _score(report: Report) -> str:
     if report.degenerate is not None:
         return "withheld: the model is degenerate"
     if report.score is None:
-        return "not measured"
+        return "not measured: no probe draws its changes"
     return f"{report.score.value:.1f} [{report.score.low or 0:.1f}, {report.score.high or 100:.1f}]"
 
 
