@@ -40,7 +40,7 @@ def write(folder: Path, text: str, name: str = "noise.yaml") -> Path:
 
 FAMILIES = {
     *("identity", "noise", "blur", "photometric", "geometric"),
-    *("codec", "occlusion", "frequency", "weather"),
+    *("codec", "occlusion", "frequency", "weather", "adversarial"),
 }
 
 
