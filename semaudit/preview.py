@@ -14,7 +14,7 @@ from torch import Tensor
 
 from semaudit.errors import ImageError, UsageError
 from semaudit.images.decoding import WHITE, DecodeError, decode
-from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.layout import ADVERSARIAL_FAMILY, NOISE_FLOOR_FAMILY
 from semaudit.metrics.ssim import mean_ssim, reference
 from semaudit.perturbations import Draw, get
 from semaudit.probes import Probe
@@ -84,6 +84,12 @@ def _row(probe: Probe, image: Tensor, image_id: str, seed: int) -> list[Cell]:
     return cells
 
 
+def _named(probe: Probe) -> str:
+    """The probe's name; of one whose worst case is searched, that this is a drawn one."""
+    drawn = probe.family == ADVERSARIAL_FAMILY
+    return f"{probe.name}: drawn, where a scan searches" if drawn else probe.name
+
+
 def _sheet(family: str, rows: Sequence[tuple[Probe, Sequence[Cell]]]) -> Image.Image:
     height, width = rows[0][1][0].image.shape[-2:]
     columns = max(len(cells) for _, cells in rows)
@@ -94,7 +100,7 @@ def _sheet(family: str, rows: Sequence[tuple[Probe, Sequence[Cell]]]) -> Image.I
     pen.text((GAP, GAP), family, fill=_INK, font=title)
     for number, (probe, cells) in enumerate(rows):
         top = 2 * LINE + GAP + number * step_y
-        pen.text((GAP, top), probe.name, fill=_INK, font=label)
+        pen.text((GAP, top), _named(probe), fill=_INK, font=label)
         for column, cell in enumerate(cells):
             place = (GAP + column * step_x, top + LINE + 2)
             sheet.paste(_picture(cell.image), place)

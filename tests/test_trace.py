@@ -47,7 +47,10 @@ def test_a_second_look_sees_the_same_pictures_in_other_batches(n: int) -> None:
 def test_a_second_look_brings_the_features_too(n: int) -> None:
     model = classifier(Linear(SIZE, 4, seed=1), SIZE)
     images = pictures(n, SIZE, seed=2)
-    first, second = look(model, images), look_again(lambda pictures, _: look(model, pictures), images)
+    first, second = (
+        look(model, images),
+        look_again(lambda pictures, _: look(model, pictures), images),
+    )
     assert torch.equal(first.features, images.flatten(1).double())
     assert torch.equal(second.features, first.features)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from semaudit.calibration.ladders import strength_at
 from semaudit.calibration.meter import Meter
 from semaudit.errors import ProbeError
-from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.layout import ASIDE, NOISE_FLOOR_FAMILY
 from semaudit.perturbations import get
 from semaudit.probes import Probe
 
@@ -48,7 +48,7 @@ NEAR = 0.2
 
 
 def _strength(probe: Probe, level: float, meter: Meter) -> float | None:
-    if probe.family == NOISE_FLOOR_FAMILY:
+    if probe.family in ASIDE:  # what is searched has no one visibility
         return None
     draws = meter.draws(probe)
     highest = probe.limit or get(probe.perturbation).max_strength

@@ -134,13 +134,13 @@ def preview(
 def _battery(select: list[str] | None, plugin: list[str] | None) -> tuple[Probe, ...]:
     from semaudit.battery import open_battery
     from semaudit.errors import UsageError
-    from semaudit.layout import NOISE_FLOOR_FAMILY
+    from semaudit.layout import ASIDE
     from semaudit.plugins import load_all
 
     load_all(plugin or ())
     # The steps of a film are even: they are not levels of visibility.
     chosen = open_battery(None, select or ("full",), () if select else ("sequence",))
-    battery = tuple(probe for probe in chosen.probes if probe.family != NOISE_FLOOR_FAMILY)
+    battery = tuple(probe for probe in chosen.probes if probe.family not in ASIDE)
     if not battery:
         raise UsageError("nothing is chosen but the noise floor, which changes no picture")
     return battery
