@@ -180,11 +180,8 @@ def warnings(samples: Samples, shift: Interval, floor: Interval | None) -> list[
     """
     if floor is None:
         return []
-    layout = samples.layout
-    again = [
-        span for t, span in enumerate(layout.spans) if t in layout.matching(NOISE_FLOOR_FAMILY)
-    ]
-    flips = float(np.nan_to_num(samples.rung("flip")[:, again[0]]).mean())
+    (again,) = samples.layout.matching(NOISE_FLOOR_FAMILY)
+    flips = float(np.nan_to_num(samples.rung("flip")[:, samples.layout.spans[again]]).mean())
     if flips == 0 and floor.value <= max(NOISY * shift.value, NEGLIGIBLE):
         return []
     return [

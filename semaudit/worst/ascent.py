@@ -18,8 +18,9 @@ from semaudit.worst.ball import Ball
 from semaudit.worst.best import Best
 from semaudit.worst.objective import Climb
 
-OPENING = 2
-"""Steps that leave what the clean answer holds likely, before the objective itself is climbed."""
+OPENING = 0.4
+"""Share of the steps that leave what the clean answer holds likely, before the objective itself is
+climbed; two at least."""
 
 FIRST = 0.5
 """The first step, a share of the radius."""
@@ -51,18 +52,24 @@ def ascend(
     """
     clean = climb.clean
     best = Best(start, clean.logits.new_full((len(start),), -1.0))
-    slope = trail = torch.zeros_like(start)
+    best_slope = trail = torch.zeros_like(start)
     current = start
     size = start.new_full((len(start), 1, 1, 1), FIRST * radius)
+    opening = max(2, round(OPENING * steps))
     for step in range(steps):
-        seen = differentiator(current, climb if step >= OPENING else climb.opening)
-        shift = clean.shift_to(seen.view)
+        opens = step < opening
+        seen = differentiator(current, climb.opening if opens else climb)
+        shift, slope = clean.shift_to(seen.view), _even(seen.gradients[0])
         rose = column(shift > best.shift)
         best = best.or_better(current, shift)
-        slope = torch.where(rose, _even(seen.gradients[0]), slope)
-        trail = torch.where(rose, MOMENTUM * trail + slope, slope)
-        size = torch.where(rose, KEPT * size, size / 2)
-        current = ball.project(best.images + size * ball.uphill(trail), clean.images, radius)
+        best_slope = torch.where(rose, slope, best_slope)
+        # While it opens, the shift may fall: what leaves one likely answer can pass by another.
+        ahead = rose | opens
+        base = torch.where(ahead, current, best.images)
+        slope = torch.where(ahead, slope, best_slope)
+        trail = torch.where(ahead, MOMENTUM * trail + slope, slope)
+        size = torch.where(ahead, KEPT * size, size / 2)
+        current = ball.project(base + size * ball.uphill(trail), clean.images, radius)
     return best.or_better(current, shift_of(differentiator, clean, current))
 
 

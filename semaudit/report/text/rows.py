@@ -76,10 +76,11 @@ def _more_headers(report: Report) -> tuple[str, ...]:
 def _more_cells(report: Report, scope: Scope, name: str, *, brief: bool) -> tuple[str, ...]:
     """One cell a further column, without intervals if ``brief``."""
     found = [report.estimate(metric, scope, name) for metric in _more(report)]
-    said = ("" if e is None or brief else f" {interval(e)}" for e in found)
-    return tuple(
-        "-" if e is None else f"{number(e.value)}{i}" for e, i in zip(found, said, strict=True)
-    )
+    return tuple("-" if each is None else _said(each, brief=brief) for each in found)
+
+
+def _said(each: Interval, *, brief: bool) -> str:
+    return number(each.value) if brief else f"{number(each.value)} {interval(each)}"
 
 
 def family_headers(report: Report) -> tuple[str, ...]:
