@@ -19,7 +19,7 @@ from semaudit.images.sources.stacks import Block, Mapped
 IDX_MARK = "-ubyte"
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _LOCAL_HEADER = struct.Struct("<26x2H")
-_LARGEST = 16 << 30  # bytes that a compressed array may unpack to
+_LARGEST = 1 << 30  # bytes that a compressed array may unpack to
 _CHUNK = 1 << 24
 
 

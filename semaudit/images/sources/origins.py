@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -32,6 +33,14 @@ class Origin(Protocol):
         """
 
 
+LARGEST = 1 << 30
+"""Bytes of a file that is read as a picture."""
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 @dataclass(frozen=True, slots=True)
 class FileOrigin:
     """A file by the folder that a source shares and the name below it."""
@@ -46,7 +55,14 @@ class FileOrigin:
 
     def read(self) -> bytes:
         """Read the file; see `Origin.read`."""
-        with open(os.path.join(self.folder, self.name), "rb") as file:  # noqa: PTH118, PTH123
+        path = os.path.join(self.folder, self.name)  # noqa: PTH118
+        # A pipe would otherwise be waited for, and a device have no end.
+        with open(path, "rb", opener=_at_once) as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
+                raise OSError("it is no regular file")
+            if state.st_size > LARGEST:
+                raise OSError(f"it has {state.st_size >> 20:,} MiB, which no picture needs")
             return file.read()
 
 
