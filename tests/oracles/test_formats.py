@@ -27,6 +27,7 @@ def scan(model: Path | str, pictures: Path, **settings: object) -> semaudit.Audi
         select=["brightness", "gaussian_noise"],
         trust_inputs=True,
         workers=0,
+        gradients=False,  # of outputs is the question here
         **ON_CPU,
         **settings,
     )
