@@ -8,7 +8,7 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from semaudit.errors import GateError
+from semaudit.errors import GateError, ModelError, out_of_memory
 from semaudit.gates import Gate
 from semaudit.gradients import survey
 from semaudit.images import as_float
@@ -99,5 +99,18 @@ def doubted(asked: Asked, classifier: Classifier, data: Data, settings: Settings
     if not image_ids:  # none can be read, which ends the scan by itself
         return []
     images, effort = torch.cat(taken)[:EXAMINED], asked.hunt.effort if asked.hunt else CHEAP
-    found = examine(classifier, asked.ability, images, image_ids[:EXAMINED], settings.seed, effort)
-    return [Doubt(**asdict(each)) for each in found]
+    count = len(images)
+    while count:  # the scan itself says what does not fit, or does not suit the model
+        try:
+            found = examine(
+                classifier, asked.ability, images[:count], image_ids[:count], settings.seed, effort
+            )
+        except ModelError:
+            return []
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            count //= 2
+            continue
+        return [Doubt(**asdict(each)) for each in found]
+    return []
