@@ -44,7 +44,9 @@ def network() -> nn.Module:
 
 
 def scan(module: nn.Module, data, select=TINY, **settings) -> semaudit.Audit:
-    return semaudit.scan(module, data, select=select, input_size=SIZE, **ON_CPU, **settings)
+    return semaudit.scan(
+        module, data, select=select, input_size=SIZE, gradients=False, **ON_CPU, **settings
+    )
 
 
 def tables(audits: list[semaudit.Audit]) -> tuple[pd.DataFrame, pd.DataFrame]:
