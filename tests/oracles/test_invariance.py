@@ -45,7 +45,14 @@ def network() -> nn.Module:
 
 def scan(module: nn.Module, data, select=TINY, **settings) -> semaudit.Audit:
     return semaudit.scan(
-        module, data, select=select, input_size=SIZE, gradients=False, **ON_CPU, **settings
+        module,
+        data,
+        select=select,
+        input_size=SIZE,
+        gradients=False,
+        ignore=["adversarial"],
+        **ON_CPU,
+        **settings,
     )
 
 
