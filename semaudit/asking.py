@@ -13,7 +13,7 @@ from semaudit.gates import Gate
 from semaudit.gradients import survey
 from semaudit.images import as_float
 from semaudit.layout import ADVERSARIAL_FAMILY
-from semaudit.measure import Asked, Smoothness
+from semaudit.measure import Asked
 from semaudit.metrics import GATEABLE
 from semaudit.models import Classifier
 from semaudit.opening import SMALL, Data, on_disk, open_data, some
@@ -21,7 +21,7 @@ from semaudit.probes import Probe, load_probes
 from semaudit.report.document import Doubt
 from semaudit.settings import Settings
 from semaudit.taxonomy import Taxonomy
-from semaudit.worst import CHEAP, FULL, Effort, Hunt, is_searched
+from semaudit.worst import CHEAP, FULL, Effort, Hunt
 from semaudit.worst.masking import examine
 
 QUICK_SAMPLES, SAMPLES = 2, 4
@@ -37,11 +37,12 @@ QUICK_RUNGS = 20
 
 def selected(settings: Settings, select: Sequence[str] | None) -> tuple[str, ...] | None:
     """What selects the battery: ``--worst-case`` adds the worst cases, unless some are named."""
-    entries = {entry.strip() for text in select or () for entry in text.split(",")}
+    given = None if select is None else tuple(select)
+    if not settings.worst_case:
+        return given
+    entries = {entry.strip() for text in given or () for entry in text.split(",")}
     named = {ADVERSARIAL_FAMILY, *(probe.name for probe in load_probes() if probe.searched)}
-    if not settings.worst_case or entries & named:
-        return None if select is None else tuple(select)
-    return (*(settings.select if select is None else select), ADVERSARIAL_FAMILY)
+    return given if entries & named else (*(given or settings.select), ADVERSARIAL_FAMILY)
 
 
 def refuse_limits_without_gradients(limits: Iterable[Gate], settings: Settings) -> None:
@@ -63,15 +64,13 @@ def ask(
     taxonomy: Taxonomy | None,
 ) -> tuple[Asked, tuple[str, ...]]:
     """Return what is measured, and notes on what is not."""
-    searched = any(is_searched(probe) for probe in battery)
+    searched = any(probe.searched for probe in battery)
     if not settings.gradients and not searched:
         return Asked(taxonomy), ()
     ability = survey(classifier)
-    smoothness = None
-    if settings.gradients:
-        smoothness = Smoothness(ability, settings.gradient_samples or _samples(battery))
+    samples = (settings.gradient_samples or _samples(battery)) if settings.gradients else None
     hunt = Hunt(_effort(settings), ability.differentiator) if searched else None
-    return Asked(taxonomy, smoothness, hunt, ability), ability.notes
+    return Asked(taxonomy, ability, samples, hunt), ability.notes
 
 
 def _samples(battery: Sequence[Probe]) -> int:

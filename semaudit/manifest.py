@@ -74,9 +74,7 @@ def build(
         "battery_file": None
         if chosen.file is None
         else {"path": str(chosen.file), "sha256": chosen.sha256, "text": chosen.text},
-        "gradients": None
-        if made.asked.smoothness is None
-        else {"samples": made.asked.smoothness.samples},
+        "gradients": None if made.asked.samples is None else {"samples": made.asked.samples},
         "worst_case": None if made.asked.hunt is None else asdict(made.asked.hunt.effort),
         **({} if made.taxonomy is None else {"taxonomy": made.taxonomy.described}),
         "plugins": [{**asdict(plugin), "path": str(plugin.path)} for plugin in made.plugins],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semaudit.errors import AuditError
-from semaudit.gradients import Ability, at_pictures
+from semaudit.gradients import Ability, Differentiator, at_pictures
 from semaudit.gradients.along import Slopes, has_gradients
 from semaudit.layout import ASIDE
 from semaudit.look import look
@@ -33,33 +33,20 @@ SLOPES = "input gradients"
 
 
 @dataclass(frozen=True)
-class Smoothness:
-    """Input gradients, as a scan measures them.
-
-    Attributes:
-        ability: what can be differentiated of the classifier.
-        samples: how many random numbers an estimate takes.
-    """
-
-    ability: Ability
-    samples: int
-
-
-@dataclass(frozen=True)
 class Asked:
     """What a scan measures beside outputs.
 
     Attributes:
         taxonomy: weighs the shift by meaning; on the classifier's device.
-        smoothness: input gradients.
+        ability: what can be differentiated of the classifier; None where nothing has to be.
+        samples: how many random numbers an estimate on gradients takes; None: none is measured.
         hunt: how worst cases are looked for.
-        ability: what can be differentiated of the classifier; None where nobody asked.
     """
 
     taxonomy: Taxonomy | None = None
-    smoothness: Smoothness | None = None
-    hunt: Hunt | None = None
     ability: Ability | None = None
+    samples: int | None = None
+    hunt: Hunt | None = None
 
 
 @dataclass(frozen=True)
@@ -108,10 +95,10 @@ def measure(
         draws = [Draw.of(seed, probe.name, image_ids, images.device) for probe in battery]
         columns: dict[str, Tensor] = {}
         slopes = None
-        if asked.smoothness is not None:
+        if asked.ability is not None and asked.samples is not None:
             draw = Draw.of(seed, SLOPES, image_ids, images.device)
-            slopes, clean = _slopes_along(asked.smoothness, clean, labels)
-            columns = _slopes_at(classifier, asked.smoothness, clean, labels, draw)
+            slopes, clean = _slopes_along(asked.ability.differentiator, clean, labels)
+            columns = at_pictures(classifier, asked.ability, clean, labels, draw, asked.samples)
         traces = [
             walk(
                 classifier,
@@ -137,18 +124,10 @@ def measure(
     return measures
 
 
-def _slopes_at(
-    classifier: Classifier, smoothness: Smoothness, clean: View, labels: Tensor | None, draw: Draw
-) -> dict[str, Tensor]:
-    """The columns of `semaudit.gradients` for the clean pictures."""
-    return at_pictures(classifier, smoothness.ability, clean, labels, draw, smoothness.samples)
-
-
 def _slopes_along(
-    smoothness: Smoothness, clean: View, labels: Tensor | None
+    differentiator: Differentiator | None, clean: View, labels: Tensor | None
 ) -> tuple[Slopes | None, View]:
     """What takes gradients along ladders, and the clean view with its own."""
-    differentiator = smoothness.ability.differentiator
     if differentiator is None or clean.activation == "none":
         return None, clean
     slopes = Slopes.of(differentiator, clean, labels)

@@ -20,7 +20,7 @@ from semaudit.metrics.steps import Step, path_of, step_between
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe
-from semaudit.worst import CHEAP, Hunt, is_searched, worst_frames
+from semaudit.worst import CHEAP, Hunt, worst_frames
 from semaudit.worst.segment import FirstFlips
 
 
@@ -64,7 +64,7 @@ def walk(
     rungs: dict[str, list[Tensor]] = {column: [] for column in RUNG_FUNCTIONS}
     classes: list[Tensor] = []
     steps: list[Step] = []
-    flips = FirstFlips(clean) if is_searched(probe) and clean.activation != "none" else None
+    flips = FirstFlips(clean) if probe.searched and clean.activation != "none" else None
     previous = clean
     for strength, current in zip(
         probe.ladder, _views(classifier, probe, clean, draw, slopes, hunt), strict=True
@@ -96,7 +96,7 @@ def _views(
     hunt: Hunt | None,
 ) -> Iterator[View]:
     """What the classifier makes of the pictures at each rung."""
-    if is_searched(probe):
+    if probe.searched:
         yield from worst_frames(classifier, probe, clean, draw, hunt or Hunt(CHEAP, None))
         return
     again = probe.family == NOISE_FLOOR_FAMILY

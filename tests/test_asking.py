@@ -91,7 +91,7 @@ def test_how_hard_it_looks(
 ) -> None:
     asked, notes = ask(Settings(**settings), classifier(linear(), SIZE), battery(*names), None)
     assert (asked.hunt.effort if asked.hunt else None) == effort
-    assert (asked.smoothness.samples if asked.smoothness else None) == samples
+    assert asked.samples == samples
     assert notes == ()
 
 

@@ -78,8 +78,7 @@ def live(
                 description="scanning",
                 completed=progress.cells,
                 total=progress.total_cells,
-                # A batch is done all at once: in between, the share of its rungs tells.
-                pictures=f"{int(share):,}/{progress.total_pictures:,}",
+                pictures=f"{progress.pictures:,}/{progress.total_pictures:,}",
                 rate=f"{share / elapsed:.1f} pictures/s" if elapsed > SETTLED else "",
                 cells=cells,
             )

@@ -22,7 +22,7 @@ from semaudit.models import Classifier
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe, load_probes
 from semaudit.runtime import Halving
-from semaudit.worst import CHEAP, Effort, Hunt, is_searched
+from semaudit.worst import CHEAP, Effort, Hunt
 
 POINTS = 33
 """Points, the clean picture and the end among them, that lie evenly along the way."""
@@ -153,7 +153,7 @@ def _case(
         names=names,
         activation=clean.activation,
         probe=probe,
-        searched=is_searched(probe),
+        searched=probe.searched,
         flips=flips,
         clean=side_of(clean, 0, 0.0),
         before=side_of(sides, 0, low),

@@ -14,7 +14,7 @@ from semaudit.metrics import View
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe
-from semaudit.worst import Hunt, is_searched, worst_frames
+from semaudit.worst import Hunt, worst_frames
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Way:
 
 def way_of(classifier: Classifier, probe: Probe, clean: View, draw: Draw, hunt: Hunt) -> Way:
     """Return the way of one picture, whose clean view is given, under a probe."""
-    if is_searched(probe):
+    if probe.searched:
         return _straight(classifier, probe, clean, draw, hunt)
     perturb = perturbations.get(probe.perturbation)
 

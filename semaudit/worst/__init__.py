@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from semaudit.worst.effort import CHEAP, FULL, Effort, Objective
-from semaudit.worst.frames import Hunt, is_searched, worst_frames
+from semaudit.worst.frames import Hunt, worst_frames
 
-__all__ = ["CHEAP", "FULL", "Effort", "Hunt", "Objective", "is_searched", "worst_frames"]
+__all__ = ["CHEAP", "FULL", "Effort", "Hunt", "Objective", "worst_frames"]

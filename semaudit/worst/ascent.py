@@ -65,7 +65,7 @@ def ascend(
         best_slope = torch.where(rose, slope, best_slope)
         # While it opens, the shift may fall: what leaves one likely answer can pass by another.
         ahead = rose | opens
-        base = torch.where(ahead, current, best.images)
+        base = torch.where(ahead, current, best.change)
         slope = torch.where(ahead, slope, best_slope)
         trail = torch.where(ahead, MOMENTUM * trail + slope, slope)
         size = torch.where(ahead, KEPT * size, size / 2)

@@ -13,16 +13,20 @@ from semaudit.metrics.views import View
 
 @dataclass(frozen=True)
 class Best:
-    """The changed pictures with the largest shift so far, (n, c, h, w), and that shift, (n,)."""
+    """What made the largest shift of each picture so far, and that shift, (n,).
 
-    images: Tensor
+    Attributes:
+        change: the changed pictures (n, c, h, w), or the parameters of the change (n, p, 1, 1).
+    """
+
+    change: Tensor
     shift: Tensor
 
-    def or_better(self, images: Tensor, shift: Tensor) -> Best:
+    def or_better(self, change: Tensor, shift: Tensor) -> Best:
         """Keep the better of the two for each picture."""
         better = shift > self.shift
         return Best(
-            torch.where(column(better), images, self.images),
+            torch.where(column(better), change, self.change),
             torch.where(better, shift, self.shift),
         )
 

@@ -48,7 +48,7 @@ def try_all(
             tried = drawn_in(ball, clean.images, radius, draw, trial)
         else:
             share = (trial - randoms) / max(1, trials - randoms)
-            tried = _with_square(clean.images, best.images, radius, draw, trial, share)
+            tried = _with_square(clean.images, best.change, radius, draw, trial, share)
             tried = ball.project(tried, clean.images, radius)
         best = best.or_better(tried, clean.shift_to(look(classifier, tried)))
     return best

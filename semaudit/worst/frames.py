@@ -21,7 +21,7 @@ from semaudit.worst.best import Best, no_milder
 from semaudit.worst.blackbox import try_all
 from semaudit.worst.effort import Effort
 from semaudit.worst.objective import Climb
-from semaudit.worst.parameters import SPACES, Choice, Space, search
+from semaudit.worst.parameters import SPACES, Space, search
 
 BALLS = {"linf_ball": Ball("linf"), "l2_ball": Ball("l2")}
 """By the name of the perturbation."""
@@ -41,11 +41,6 @@ class Hunt:
 
     effort: Effort
     gradients: Differentiator | None
-
-
-def is_searched(probe: Probe) -> bool:
-    """Whether the worst case of a probe's perturbation is looked for, rather than a drawn one."""
-    return probe.searched
 
 
 def worst_frames(
@@ -92,7 +87,7 @@ def _in_ball(
             part, drawn = clean.rows(rows), draw.subset(rows)
             start = Best(images[rows], shift[rows])
             found = _climbed(classifier, ball, radius, part, start, drawn, hunt, rung)
-            images = images.index_copy(0, rows, found.images)
+            images = images.index_copy(0, rows, found.change)
         worst = no_milder(clean, worst, look(classifier, images))
         yield worst
 
@@ -116,7 +111,7 @@ def _climbed(
         stream = rung * effort.restarts + restart
         start = _start(ball, clean, found, radius, draw, stream, restart)
         climbed = ascend(hunt.gradients, climb, ball, radius, start, effort.steps)
-        found = found.or_better(climbed.images, climbed.shift)
+        found = found.or_better(climbed.change, climbed.shift)
     return found
 
 
@@ -129,11 +124,11 @@ def _start(
     where it was found. Embeddings have no slope at the clean picture itself: they start aside.
     """
     if restart == 0 and clean.activation != "none":
-        return found.images
+        return found.change
     drawn = drawn_in(ball, clean.images, radius, draw, stream)
     if restart:
         return drawn
-    return torch.where(column(found.shift > 0), found.images, drawn)
+    return torch.where(column(found.shift > 0), found.change, drawn)
 
 
 def _in_space(
@@ -145,13 +140,13 @@ def _in_space(
     trials: int,
 ) -> Iterator[View]:
     count = len(clean.images)
-    best = Choice(clean.images.new_zeros(count, space.size, 1, 1), clean.logits.new_zeros(count))
+    best = Best(clean.images.new_zeros(count, space.size, 1, 1), clean.logits.new_zeros(count))
     smaller, worst = 0.0, clean
     for strength in ladder:
         # The same change has parameters that are smaller by the ratio of the strengths.
-        best = Choice(best.parameters * (smaller / strength), best.shift)
+        best = Best(best.change * (smaller / strength), best.shift)
         best = search(classifier, clean, space, strength, best, draw, trials)
         smaller = strength
-        images = space.apply(clean.images, strength, best.parameters).clamp(0, 1)
+        images = space.apply(clean.images, strength, best.change).clamp(0, 1)
         worst = no_milder(clean, worst, look(classifier, images))
         yield worst

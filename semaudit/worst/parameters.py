@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from semaudit.gradients.algebra import column
 from semaudit.look import look
 from semaudit.metrics.views import View
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw, Strength
 from semaudit.perturbations.adversarial import LIGHTS, MOVES, moved, relit
+from semaudit.worst.best import Best
 
 SPREAD = 0.5
 """Share of the trials that are spread over the whole reach; the others refine the best."""
@@ -44,31 +43,15 @@ SPACES = {"rigid_move": Space(MOVES, moved), "relight": Space(LIGHTS, relit)}
 """By the name of the perturbation."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The best parameters so far, (n, size, 1, 1), and the shift that they make, (n,)."""
-
-    parameters: Tensor
-    shift: Tensor
-
-    def or_better(self, parameters: Tensor, shift: Tensor) -> Choice:
-        """Keep the better of the two for each picture."""
-        better = shift > self.shift
-        return Choice(
-            torch.where(column(better), parameters, self.parameters),
-            torch.where(better, shift, self.shift),
-        )
-
-
 def search(
     classifier: Classifier,
     clean: View,
     space: Space,
     strength: float,
-    warm: Choice,
+    warm: Best,
     draw: Draw,
     trials: int,
-) -> Choice:
+) -> Best:
     """Find the parameters with the largest shift.
 
     Args:
@@ -90,7 +73,7 @@ def search(
             parameters = drawn.sign() if trial % 2 else drawn
         else:
             reach *= SHRINK
-            parameters = (best.parameters + reach * drawn).clamp(-1, 1)
+            parameters = (best.change + reach * drawn).clamp(-1, 1)
         images = space.apply(clean.images, strength, parameters).clamp(0, 1)
         best = best.or_better(parameters, clean.shift_to(look(classifier, images)))
     return best

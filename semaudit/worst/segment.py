@@ -9,9 +9,7 @@ from semaudit.gradients.algebra import column
 from semaudit.look import look
 from semaudit.metrics.views import View
 from semaudit.models import Classifier
-
-HALVINGS = 10
-"""Each halves the segment: what is left is a thousandth of it."""
+from semaudit.onset import HALVINGS
 
 
 class FirstFlips:

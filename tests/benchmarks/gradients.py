@@ -223,11 +223,11 @@ def by_metric(bench: Bench, rounds: int, console: Console) -> None:
 
 def of_a_scan(bench: Bench, rounds: int, console: Console) -> None:
     """Print the gradient part of a standard scan over its forward part."""
-    probes = battery.open_battery().probes
+    probes = battery.open_battery(ignore=("adversarial",)).probes
     without, whole = [], []
 
-    def run(smoothness: measure.Smoothness | None) -> float:
-        asked = measure.Asked(smoothness=smoothness)
+    def run(samples: int | None) -> float:
+        asked = measure.Asked(ability=bench.ability, samples=samples)
         return timed(
             lambda: measure.measure(
                 bench.classifier,
@@ -242,7 +242,7 @@ def of_a_scan(bench: Bench, rounds: int, console: Console) -> None:
 
     for _ in range(rounds):
         without.append(run(None))
-        whole.append(run(measure.Smoothness(bench.ability, bench.samples)))
+        whole.append(run(bench.samples))
         console.print(f"{without[-1]:.1f} s without, {whole[-1]:.1f} s with", style="dim")
     forward, gradient = min(without), min(whole) - min(without)
     console.print(

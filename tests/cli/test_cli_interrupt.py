@@ -44,18 +44,7 @@ def interrupted(checkpoint: Path, many: Path, tmp_path: Path) -> Interrupted:
 
     def scan(pattern: str, *words: str, by: signal.Signals = signal.SIGINT) -> tuple[int, str]:
         command = [console_script(), "scan", str(checkpoint), "--arch", ARCH, "--img-size", "32"]
-        command += [
-            "--data",
-            str(many),
-            "--select",
-            "full",
-            "--ignore",
-            "adversarial",
-            "--no-gradients",
-            "--device",
-            "cpu",
-            *words,
-        ]
+        command += ["--data", str(many), "--select", "full", "--device", "cpu", *words]
         ours, theirs = pty.openpty()
         with subprocess.Popen(
             command,

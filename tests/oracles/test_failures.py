@@ -27,7 +27,7 @@ LADDER = {"brightness": (0.05, 0.1, 0.15), "contrast": (0.1, 0.2)}
 
 
 def scan(module, images=IMAGES, **settings) -> semaudit.Audit:
-    return semaudit.scan(module, images, input_size=SIZE, gradients=False, **ON_CPU, **settings)
+    return semaudit.scan(module, images, input_size=SIZE, **ON_CPU, **settings)
 
 
 @pytest.mark.parametrize(("batch_size", "left"), [(8, 2), (7, 3), (17, 2), (3, 3)])

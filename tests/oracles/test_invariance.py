@@ -44,16 +44,7 @@ def network() -> nn.Module:
 
 
 def scan(module: nn.Module, data, select=TINY, **settings) -> semaudit.Audit:
-    return semaudit.scan(
-        module,
-        data,
-        select=select,
-        input_size=SIZE,
-        gradients=False,
-        ignore=["adversarial"],
-        **ON_CPU,
-        **settings,
-    )
+    return semaudit.scan(module, data, select=select, input_size=SIZE, **ON_CPU, **settings)
 
 
 def tables(audits: list[semaudit.Audit]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -76,7 +67,9 @@ def recorded(data_sets: list, **settings) -> tuple[set[str], list[semaudit.Audit
     """What a model in float64 saw, which is free of the batch's rounding, and what was measured."""
     ledger = Ledger()
     module = Recorder(Linear(SIZE, 6, seed=1, scale=0.2), ledger)
-    audits = [scan(module, data, **settings) for data in data_sets]
+    # Searches, and the look at gradients beforehand, depend on the pictures beside.
+    drawn = {"gradients": False, "ignore": ["adversarial"]}
+    audits = [scan(module, data, **drawn, **settings) for data in data_sets]
     return ledger.hashes, audits
 
 
