@@ -64,7 +64,7 @@ def moved_places(grid: Grid, strength: Tensor, parameters: Tensor) -> Places:
 
 
 # Beyond a quarter a picture could be shrunk to half its size.
-@warp(max_strength=0.25)
+@warp(family=ADVERSARIAL_FAMILY, max_strength=0.25)
 def rigid_move(grid: Grid, strength: Tensor, draw: Draw) -> Places:
     """Shift, turn and scale the picture at once, each by a drawn share of its reach.
 

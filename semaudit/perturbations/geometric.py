@@ -72,12 +72,13 @@ _warps: dict[str, Warp] = {}
 
 def warp(
     *,
+    family: str = "geometric",
     max_strength: float = 1.0,
     smallest_side: int = 1,
     mode: Literal["bilinear", "nearest"] = "bilinear",
     stepwise: bool = False,
 ) -> Callable[[Warp], Perturbation]:
-    """Register the decorated map as the geometric perturbation of its name."""
+    """Register the decorated map as the perturbation of its name."""
 
     def register(function: Warp) -> Perturbation:
         @wraps(function)
@@ -85,7 +86,7 @@ def warp(
             return resample(images, _places(function, images, strength, draw), mode)
 
         made = perturbation(
-            family="geometric",
+            family=family,
             max_strength=max_strength,
             smallest_side=smallest_side,
             stepwise=stepwise,
