@@ -15,7 +15,7 @@ from semaudit.report.document import Report, Verdict
 
 WORST = 5
 
-WIDE = 100
+WIDE = 112
 """Columns that the tables need to show all that they have."""
 _STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
 
