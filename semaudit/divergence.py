@@ -30,6 +30,29 @@ def jensen_shannon(log_p: Tensor, log_q: Tensor) -> Tensor:
     return (divergence.sum(-1) / (2 * math.log(2))).clamp(0, 1)
 
 
+def jensen_shannon_of(log_ps: Tensor) -> Tensor:
+    """Generalised Jensen-Shannon divergence of v batches of log-probabilities, as a share.
+
+    The mean of KL(p_i || m), m the mean of all (Lin 1991), over log2(v), its largest value. Of two
+    it is `jensen_shannon`.
+
+    Args:
+        log_ps: natural log-probabilities, (v, ..., classes).
+
+    Returns:
+        (...), in [0, 1].
+    """
+    count = len(log_ps)
+    log_m = torch.logsumexp(log_ps, 0) - math.log(count)
+    divergence = (log_ps.exp() * (log_ps - log_m)).sum(-1).mean(0)
+    return (divergence / math.log(count)).clamp(0, 1)
+
+
+def kullback_leibler(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """KL(p || q) in bits of log-probabilities (..., classes), (...) in [0, inf)."""
+    return (log_p.exp() * (log_p - log_q)).sum(-1).clamp_min(0) / math.log(2)
+
+
 def entropy(log_p: Tensor) -> Tensor:
     """Shannon entropy in bits of log-probabilities (..., classes), in [0, log2(classes)]."""
     return -(log_p.exp() * log_p).sum(-1) / math.log(2)

@@ -1,0 +1,117 @@
+"""The loss: ``task + alpha * DS(f(x), f(P(x)))`` (Wu et al. 2020, arXiv 2011.09789)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from semaudit.divergence import kullback_leibler
+from semaudit.finetuning.distances import DISTANCES, Distance
+from semaudit.metrics.views import View
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a step descends.
+
+    Attributes:
+        alpha: weight of the continuity term.
+        distance: DS, a name in `DISTANCES`.
+        cross_entropy: weight of the labels' cross-entropy.
+        anchor: weight of the divergence from the original model's output on the clean picture.
+        detach_clean: whether the continuity term leaves the clean output alone, and only pulls the
+            changed one to it.
+        on_changed: whether the task is set on changed pictures too: augmentation.
+    """
+
+    alpha: float = 1.0
+    distance: Distance = "jsd"
+    cross_entropy: float = 0.0
+    anchor: float = 1.0
+    detach_clean: bool = False
+    on_changed: bool = False
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether pictures must be labelled."""
+        return self.cross_entropy > 0
+
+    @property
+    def needs_original(self) -> bool:
+        """Whether the original model's output is looked at."""
+        return self.anchor > 0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The parts of a loss, each (n,) and not yet weighted."""
+
+    cross_entropy: Tensor
+    anchor: Tensor
+    shift: Tensor
+
+    def total(self, objective: Objective) -> Tensor:
+        """The weighted sum, (n,)."""
+        return (
+            objective.cross_entropy * self.cross_entropy
+            + objective.anchor * self.anchor
+            + objective.alpha * self.shift
+        )
+
+
+def terms(
+    objective: Objective,
+    clean: View,
+    views: Sequence[View],
+    original: View | None,
+    labels: Tensor,
+) -> Terms:
+    """Take the parts of the loss of n pictures.
+
+    Args:
+        objective: what is descended.
+        clean: the student on the clean pictures.
+        views: on changed forms of them; may be none.
+        original: the original model on the clean pictures, where it is an anchor.
+        labels: (n,) output indices, -1 for none, which has no cross-entropy.
+    """
+    zero = clean.logits.new_zeros(len(clean.logits))
+    tasked = (clean, *views) if objective.on_changed else (clean,)
+    return Terms(
+        cross_entropy=_mean([_cross_entropy(view, labels) for view in tasked])
+        if objective.cross_entropy
+        else zero,
+        anchor=_mean([_anchor(original, view) for view in tasked])
+        if original is not None and objective.anchor
+        else zero,
+        shift=_shift(objective, clean, views) if views and objective.alpha else zero,
+    )
+
+
+def _shift(objective: Objective, clean: View, views: Sequence[View]) -> Tensor:
+    if objective.detach_clean:
+        features = None if clean.features is None else clean.features.detach()
+        clean = replace(clean, logits=clean.logits.detach(), features=features)
+    return DISTANCES[objective.distance](clean, views)
+
+
+def _cross_entropy(view: View, labels: Tensor) -> Tensor:
+    """In nats, as everywhere in training; 0 where there is no label."""
+    known = labels >= 0
+    loss = F.nll_loss(view.log_probabilities, labels.clamp_min(0), reduction="none")
+    return loss * known
+
+
+def _anchor(original: View, view: View) -> Tensor:
+    """KL(original || student) in bits, the mean over labels; of embeddings the shift."""
+    if view.activation == "none":
+        return original.shift_to(view)
+    return kullback_leibler(original.distributions, view.distributions).mean(-1)
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(values)).mean(0)
