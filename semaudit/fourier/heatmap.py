@@ -18,6 +18,7 @@ from semaudit.fourier.record import record
 from semaudit.fourier.sweep import ERRORS, FLIPS, SHIFT, sweep
 from semaudit.images import ImageSource, add_digests, as_float
 from semaudit.images.intake import Intake
+from semaudit.inspection import guess_warnings
 from semaudit.models import Classifier
 from semaudit.opening import Data, Model, named, open_data, open_model, refuse_foreign_code
 from semaudit.runtime import Halving, Runtime
@@ -116,7 +117,12 @@ def run(
             labelled=seen.labelled,
             seconds=time.perf_counter() - started,
         ),
-        notes=(*foreign, *classifier.notes, *source.notes),
+        notes=(
+            *foreign,
+            *guess_warnings(classifier, data, settings),
+            *classifier.notes,
+            *source.notes,
+        ),
     )
 
 
