@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semaudit import folder, gates, manifest
-from semaudit.faintness import faint_rungs
+from semaudit.faintness import equal_rungs, faint_rungs
 from semaudit.inspection import label_warnings
 from semaudit.opening import Data, Model
 from semaudit.preparing import Prepared, prepare
@@ -165,7 +165,7 @@ def _report(made: Prepared, samples: Samples, streamed: Streamed) -> Report:
         names=made.names,
         seed=made.settings.seed,
         metrics=list(made.metrics.values()),
-        notes=[*made.notes, *faint_rungs(samples)],
+        notes=[*made.notes, *faint_rungs(samples), *equal_rungs(samples)],
         unreadable=[Unread(image=u.where, reason=u.reason) for u in streamed.unreadable],
         unreadable_count=streamed.unreadable_count,
         warnings=[*made.warnings, *more],
