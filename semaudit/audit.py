@@ -119,7 +119,12 @@ def scan(
     Raises:
         SemauditError: see `semaudit.errors`.
     """
-    return run(model, data, explicit(settings), watch)
+    return run(model, data, explicit({**_nameable(model=model, data=data), **settings}), watch)
+
+
+def _nameable(**given: Any) -> dict[str, str]:
+    """Of the model and the pictures, what the manifest can say and another process open again."""
+    return {name: str(each) for name, each in given.items() if isinstance(each, (str, Path))}
 
 
 def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
