@@ -20,7 +20,15 @@ from semaudit.images import ImageSource, add_digests, as_float
 from semaudit.images.intake import Intake
 from semaudit.inspection import guess_warnings
 from semaudit.models import Classifier
-from semaudit.opening import Data, Model, named, open_data, open_model, refuse_foreign_code
+from semaudit.opening import (
+    Data,
+    Model,
+    named,
+    open_data,
+    open_model,
+    refuse_foreign_code,
+    refuse_missing,
+)
 from semaudit.runtime import Halving, Runtime
 from semaudit.settings import Resolved, Settings
 from semaudit.stream import Progress, Watch
@@ -88,6 +96,7 @@ def run(
     settings = resolved.settings
     foreign = without_effect(resolved)
     refuse_foreign_code(resolved)
+    refuse_missing(data, settings)
     place = runtime.resolve(settings)
     classifier = open_model(model, data, settings, place)
     size = classifier.preprocessing.input_size[1:]

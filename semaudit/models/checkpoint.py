@@ -67,7 +67,9 @@ def open_checkpoint(path: Path, opening: Opening, reading: Reading) -> Opened:
 
 @contextmanager
 def _blaming_settings(opening: Opening, reading: Reading) -> Iterator[None]:
-    """What does not fit under settings that say otherwise than the tensors is a wrong setting.
+    """What does not fit a recognised architecture under settings of its sizes is a wrong setting.
+
+    Where `--arch` is given too, that may be what is wrong: nothing is blamed.
 
     Raises:
         UsageError: naming them.
@@ -83,7 +85,7 @@ def _blaming_settings(opening: Opening, reading: Reading) -> Iterator[None]:
     try:
         yield
     except ModelError as error:
-        if not flags:
+        if not flags or opening.arch:
             raise
         raise UsageError(f"{error}\n(under {' and '.join(flags)})") from error
 
