@@ -347,3 +347,11 @@ def test_matplotlib_is_asked_for_before_the_work(
         importlib.util, "find_spec", lambda name, *a: None if name == "matplotlib" else whole(name)
     )
     refused(cli("inspect", str(made)), 2, "semaudit[plots]")
+
+
+def test_it_repeats_why_an_audit_is_not_to_be_trusted(cli: Run, copy: Path) -> None:
+    doubt = {"name": "rounding", "meaning": "a stage rounds", "evidence": "3 of 8 [pictures]"}
+    change(copy, "report.json", lambda document: document["doubts"].append(doubt))
+    ended = cli("inspect", str(copy), "--worst", "1")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "untrustworthy: rounding: a stage rounds (3 of 8 [pictures])" in ended.stdout
