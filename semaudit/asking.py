@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import torch
 from torch import Tensor
 
-from semaudit.errors import GateError, ModelError, out_of_memory
+from semaudit.errors import GateError, ModelError, UsageError, out_of_memory
 from semaudit.gates import Gate
 from semaudit.gradients import survey
 from semaudit.images import as_float
@@ -19,7 +19,7 @@ from semaudit.models import Classifier
 from semaudit.opening import SMALL, Data, on_disk, open_data, some
 from semaudit.probes import Probe, load_probes
 from semaudit.report.document import Doubt
-from semaudit.settings import Settings
+from semaudit.settings import DEFAULT, Settings
 from semaudit.taxonomy import Taxonomy
 from semaudit.worst import CHEAP, FULL, Effort, Hunt
 from semaudit.worst.masking import examine
@@ -55,6 +55,27 @@ def refuse_limits_without_gradients(limits: Iterable[Gate], settings: Settings) 
         metric = GATEABLE.get(limit.metric)
         if metric is not None and metric.needs_gradients and not settings.gradients:
             raise GateError(f"{limit.text!r} needs gradients: leave --no-gradients out")
+
+
+def refuse_idle_settings(settings: Settings, origins: Mapping[str, str], searched: bool) -> None:
+    """Refuse what was given and would have no effect.
+
+    Args:
+        settings: of the scan.
+        origins: where each setting comes from.
+        searched: whether the battery has worst cases.
+
+    Raises:
+        UsageError: naming the flag.
+    """
+    if not settings.gradients and origins["gradient_samples"] != DEFAULT:
+        raise UsageError(
+            "--gradient-samples would have no effect with --no-gradients: leave one of them out"
+        )
+    if not searched and origins["worst_objective"] != DEFAULT:
+        raise UsageError(
+            "--worst-objective would have no effect: no worst case is selected; add --worst-case"
+        )
 
 
 def ask(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semaudit import folder, gates, manifest
-from semaudit.faintness import faint_rungs
+from semaudit.faintness import equal_rungs, faint_rungs
 from semaudit.inspection import label_warnings
 from semaudit.opening import Data, Model
 from semaudit.preparing import Prepared, prepare
@@ -119,7 +119,12 @@ def scan(
     Raises:
         SemauditError: see `semaudit.errors`.
     """
-    return run(model, data, explicit(settings), watch)
+    return run(model, data, explicit({**_nameable(model=model, data=data), **settings}), watch)
+
+
+def _nameable(**given: Any) -> dict[str, str]:
+    """Of the model and the pictures, what the manifest can say and another process open again."""
+    return {name: str(each) for name, each in given.items() if isinstance(each, (str, Path))}
 
 
 def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
@@ -165,7 +170,7 @@ def _report(made: Prepared, samples: Samples, streamed: Streamed) -> Report:
         names=made.names,
         seed=made.settings.seed,
         metrics=list(made.metrics.values()),
-        notes=[*made.notes, *faint_rungs(samples)],
+        notes=[*made.notes, *faint_rungs(samples), *equal_rungs(samples)],
         unreadable=[Unread(image=u.where, reason=u.reason) for u in streamed.unreadable],
         unreadable_count=streamed.unreadable_count,
         warnings=[*made.warnings, *more],

@@ -65,6 +65,13 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in text for sign in signs)
 
 
+def last_line(error: BaseException) -> str:
+    """What an exception says; where it brings a traceback of its own, as TorchScript's, its end."""
+    text = str(error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines and "Traceback" in text else text
+
+
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the nearest candidate, or an empty string."""
     nearest = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.5)

@@ -25,6 +25,36 @@ def check_file(out: Path) -> None:
         raise UsageError(f"-o {out} cannot be written: no permission in {out.parent}")
 
 
+def check_file_below(out: Path) -> None:
+    """The same for a file whose folders `folders_made` will make where they are not there.
+
+    Raises:
+        UsageError: what is there already is no folder, or may not be written to.
+    """
+    nearest = out.absolute().parent
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if nearest == out.absolute().parent:
+        check_file(out)
+    if not nearest.is_dir():
+        raise UsageError(f"-o {out}: {nearest} is a file, and no folder can be made in it")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UsageError(f"-o {out} cannot be written: no permission in {nearest}")
+
+
+@contextmanager
+def folders_made(folder: Path) -> Iterator[None]:
+    """Make a folder, and what it lies in; take away again what stays empty."""
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        for each in made:
+            if each.is_dir() and not any(each.iterdir()):
+                each.rmdir()
+
+
 @contextmanager
 def appearing_file(out: Path) -> Iterator[Path]:
     """Yield a new file beside ``out`` that takes its name at the end, and goes on an error."""

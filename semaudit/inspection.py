@@ -27,25 +27,37 @@ STATISTICS = ("--mean", "--std")
 
 def preprocessing_warnings(classifier: Classifier, data: Data, settings: Settings) -> list[str]:
     """Say what was guessed of the preprocessing and, judged by a few pictures, what is wrong."""
-    taken = list(classifier.provenance.get(GUESSED) or ())
-    statistics = [each for each in taken if each.startswith(STATISTICS)]
-    disputed = _disputed(classifier, settings)
-    guess = [*_guess(taken if on_disk(data) else statistics), *disputed]
+    guesses = guess_warnings(classifier, data, settings)
     if settings.trust_inputs:
-        return guess
-    guessed = bool(statistics or disputed)
-    return [*guess, *_suspicions(classifier, data, settings, guessed=guessed)]
+        return guesses
+    guessed = bool(_guessed_statistics(classifier) or _disputed(classifier, settings))
+    return [*guesses, *_suspicions(classifier, data, settings, guessed=guessed)]
+
+
+def guess_warnings(classifier: Classifier, data: Data, settings: Settings) -> list[str]:
+    """Say what was guessed of the preprocessing; no picture is looked at."""
+    taken = classifier.provenance.get(GUESSED) if on_disk(data) else _guessed_statistics(classifier)
+    return [*_guess(list(taken or ())), *_disputed(classifier, settings)]
+
+
+def _guessed_statistics(classifier: Classifier) -> list[str]:
+    taken = classifier.provenance.get(GUESSED) or ()
+    return [each for each in taken if each.startswith(STATISTICS)]
 
 
 def _disputed(classifier: Classifier, settings: Settings) -> list[str]:
     others = list(classifier.provenance.get(DISPUTED) or ())
-    if not others or (settings.mean and settings.std):
+    given = {"--mean": settings.mean, "--std": settings.std}
+    left = [flag for flag in STATISTICS if not given[flag]]
+    if not others or not left:
         return []
     arch = classifier.provenance["arch"]
+    what = " and ".join(flag.removeprefix("--") for flag in left)
     return [
-        f"mean and std are a guess: the file states none, and timm's weights of {arch} differ in "
-        f"them; those of its default are taken, and others have {'; '.join(others)}. If it was "
-        f"trained so, give {', '.join(STATISTICS)}, or name the weights, as in --arch {arch}.TAG"
+        f"{what} {'are' if len(left) > 1 else 'is'} a guess: the file states none, and timm's "
+        f"weights of {arch} differ in mean and std; those of its default are taken, and others "
+        f"have {'; '.join(others)}. If it was trained so, give {', '.join(left)}, or name the "
+        f"weights, as in --arch {arch}.TAG"
     ]
 
 
@@ -73,11 +85,19 @@ def _suspicions(
         classifier,
         open_data(data, few, classifier),
         reopen if on_disk(data) else None,
-        classifier.trained,
+        _known_of_training(classifier),
         batch_size=SMALL,
         guessed=guessed,
     )
     return [each.message for each in found]
+
+
+def _known_of_training(classifier: Classifier) -> Preprocessing | None:
+    """What the model states of itself; a disputed mean and std are no statement of its own."""
+    trained, taken = classifier.trained, classifier.preprocessing
+    if trained is None or not classifier.provenance.get(DISPUTED):
+        return trained
+    return replace(trained, mean=taken.mean, std=taken.std)
 
 
 def label_warnings(samples: Samples, classifier: Classifier, names: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from semaudit import models, plugins
 from semaudit.contest import ENOUGH, UndecidedError, contest
 from semaudit.errors import ModelError, UsageError
-from semaudit.images import ImageSource, TensorSource, open_pictures
+from semaudit.images import ImageSource, TensorSource, finding, open_pictures
 from semaudit.models import BEST, Classifier, PreprocessingOverrides, SeveralFitError
 from semaudit.models.assembly import GUESSED_ARCH
 from semaudit.models.factory import is_factory
@@ -165,6 +165,16 @@ def some(settings: Settings, count: int | None) -> Settings:
         return settings
     taken = count if settings.num_samples is None else min(count, settings.num_samples)
     return settings.model_copy(update={"num_samples": taken})
+
+
+def refuse_missing(data: Data, settings: Settings) -> None:
+    """Refuse pictures that are not there, before a model is loaded for them.
+
+    Raises:
+        ImageError: there is nothing, or it cannot be read.
+    """
+    if on_disk(data) and data is not None:
+        finding.refuse_missing(Path(data), settings.dataset)
 
 
 def open_data(data: Data, settings: Settings, classifier: Classifier) -> ImageSource:

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semaudit import folder, gates, runtime
-from semaudit.asking import ask, doubted, refuse_limits_without_gradients, selected
+from semaudit.asking import (
+    ask,
+    doubted,
+    refuse_idle_settings,
+    refuse_limits_without_gradients,
+    selected,
+)
 from semaudit.battery import Battery, open_battery
 from semaudit.errors import UsageError
 from semaudit.gates import BoundGate, Gate
@@ -29,6 +35,7 @@ from semaudit.opening import (
     open_data,
     open_model,
     refuse_foreign_code,
+    refuse_missing,
 )
 from semaudit.plugins import LoadedPlugin
 from semaudit.probes import Probe, layout_of
@@ -104,6 +111,7 @@ def prepare(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Prepa
     plugins = load_plugins(settings)
     chosen = _choose(resolved)
     _refuse(limits, resolved, chosen, smoke_test=smoke_test)
+    refuse_missing(data, settings)
     place = runtime.resolve(settings)
     classifier = open_model(model, data, settings, place)
     place = replace(place, amp_dtype=classifier.placement.amp_dtype)
@@ -159,6 +167,8 @@ def _refuse(
     settings = resolved.settings
     refuse_limits_without_tree(limits, settings.taxonomy)
     refuse_limits_without_gradients(limits, settings)
+    searched = any(probe.searched for probe in chosen.probes)
+    refuse_idle_settings(settings, resolved.origins, searched)
     # Bound again once the model is there, which has fewer metrics.
     gates.bind(limits, GATEABLE, layout_of(chosen.probes), True, "softmax")
     if settings.out is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
@@ -18,8 +20,11 @@ from semaudit.layout import NOISE_FLOOR_FAMILY
 from semaudit.metrics.ssim import mean_ssim, reference
 from semaudit.perturbations import Draw, get
 from semaudit.probes import Probe
+from semaudit.report.text import printable
 
 GAP, LINE = 8, 16
+_LONGEST = 90  # characters of a picture's name, or of a unit
+_Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _INK, _FAINT, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 
 
@@ -60,7 +65,8 @@ def sheets(
     Args:
         battery: the probes, those of one family together; the noise floor is left out.
         image: (1, c, h, w) in [0, 1].
-        image_id: the name under which the draws are made, so that they are a scan's.
+        image_id: the picture's name, which the sheet bears, and under which the draws are made, so
+            that they are a scan's.
         seed: of the draws.
     """
     shown = sorted(
@@ -69,7 +75,7 @@ def sheets(
     )
     for family, probes in groupby(shown, key=lambda probe: probe.family):
         rows = [(probe, _row(probe, image, image_id, seed)) for probe in probes]
-        yield family, _sheet(family, rows)
+        yield family, _sheet(family, image_id, rows)
 
 
 def _row(probe: Probe, image: Tensor, image_id: str, seed: int) -> list[Cell]:
@@ -84,24 +90,69 @@ def _row(probe: Probe, image: Tensor, image_id: str, seed: int) -> list[Cell]:
     return cells
 
 
-def _sheet(family: str, rows: Sequence[tuple[Probe, Sequence[Cell]]]) -> Image.Image:
+def _sheet(family: str, name: str, rows: Sequence[tuple[Probe, Sequence[Cell]]]) -> Image.Image:
     height, width = rows[0][1][0].image.shape[-2:]
     columns = max(len(cells) for _, cells in rows)
     step_x, step_y = max(width, 9 * LINE) + GAP, height + 2 * LINE + 2 * GAP
-    sheet = Image.new("RGB", (columns * step_x + GAP, len(rows) * step_y + 2 * LINE + GAP), _PAPER)
-    pen = ImageDraw.Draw(sheet)
     title, label, small = (ImageFont.load_default(size) for size in (18, 14, 12))
-    pen.text((GAP, GAP), family, fill=_INK, font=title)
-    for number, (probe, cells) in enumerate(rows):
+    headings = [
+        _Heading(family, _short(name), title, label),
+        *(_Heading(probe.name, _strengths(probe), label, small) for probe, _ in rows),
+    ]
+    # Also of few and small pictures the words are readable to their end.
+    wide = max(columns * step_x, *(heading.width + GAP for heading in headings)) + GAP
+    sheet = Image.new("RGB", (wide, len(rows) * step_y + 2 * LINE + GAP), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    headings[0].write(pen, GAP)
+    for number, (_, cells) in enumerate(rows):
         top = 2 * LINE + GAP + number * step_y
-        drawn = ": drawn here, where a scan looks for the worst" if probe.searched else ""
-        pen.text((GAP, top), f"{probe.name}{drawn}", fill=_INK, font=label)
+        headings[number + 1].write(pen, top)
         for column, cell in enumerate(cells):
             place = (GAP + column * step_x, top + LINE + 2)
             sheet.paste(_picture(cell.image), place)
             words = (place[0], place[1] + height + 1)
             pen.text(words, cell.words, fill=_FAINT, font=small)
     return sheet
+
+
+@dataclass(frozen=True)
+class _Heading:
+    """A name, and fainter and smaller what is said of it, on one line."""
+
+    name: str
+    more: str
+    font: _Font
+    small: _Font
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return math.ceil(self._after + self.small.getlength(self.more))
+
+    @property
+    def _after(self) -> float:
+        return self.font.getlength(self.name) + 2 * GAP
+
+    def write(self, pen: ImageDraw.ImageDraw, top: int) -> None:
+        """Write it from the left margin."""
+        pen.text((GAP, top), self.name, fill=_INK, font=self.font)
+        # Bases of letters of the two sizes stand on one line.
+        lower = self.font.getbbox("x")[3] - self.small.getbbox("x")[3]
+        if self.more:
+            place = (GAP + self._after, top + lower)
+            pen.text(place, self.more, fill=_FAINT, font=self.small)
+
+
+def _strengths(probe: Probe) -> str:
+    """What the strengths under the pictures are; and that they are not a scan's, if so."""
+    unit = f"strength: {_short(probe.unit)}" if probe.unit else "strength: its unit is not stated"
+    return f"{unit}; drawn here, where a scan looks for the worst" if probe.searched else unit
+
+
+def _short(text: str) -> str:
+    """Words from outside, on one line."""
+    shown = printable(text)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
 
 
 def _picture(image: Tensor) -> Image.Image:

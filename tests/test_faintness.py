@@ -1,4 +1,4 @@
-"""Rungs that change nothing that 8 bits could hold are named."""
+"""Rungs that change nothing that 8 bits could hold, or show the same picture, are named."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from known_models import ON_CPU, Linear, pictures
 
 import semaudit
-from semaudit.faintness import faint_rungs
+from semaudit.faintness import equal_rungs, faint_rungs
 from semaudit.layout import Layout, Track
 from semaudit.store import Samples
 
@@ -49,3 +49,42 @@ def test_a_scan_of_small_pictures_says_so() -> None:
     (note,) = [note for note in audit.report.data.notes if "level of 255" in note]
     assert ": gaussian_blur (" in note
     assert "brightness" not in note
+
+
+def test_equal_rungs_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = Layout(
+        (
+            Track("identity", "identity", (1.0,)),
+            Track("shift", "blur", (0.1, 0.2, 0.3, 0.4, 0.5)),
+            Track("faint", "blur", (0.1, 0.2)),
+            Track("worst_linf", "adversarial", (0.1, 0.2)),
+        )
+    )
+    moved = np.array([[0, *(0.1, 0.1, 0.2, 0.3, 0.3), 0.001, 0.001, 0.5, 0.5]] * 2)
+    alike = {name: moved.copy() for name in ("input_rms", "input_linf", "ssim")}
+    monkeypatch.setattr(Samples, "rung", lambda self, column: alike[column])
+    (note,) = equal_rungs(Samples(Path(), layout))
+    assert note.endswith(": shift (0.1 = 0.2; 0.4 = 0.5)")
+    alike["ssim"][1, 2] += 1e-7  # one picture by one distance is enough to tell them apart
+    (note,) = equal_rungs(Samples(Path(), layout))
+    assert note.endswith(": shift (0.4 = 0.5)")
+    alike["input_rms"] += np.arange(10)
+    assert equal_rungs(Samples(Path(), layout)) == ()
+    monkeypatch.setattr(Samples, "rung", lambda self, column: moved[:0])
+    assert equal_rungs(Samples(Path(), layout)) == ()
+
+
+@pytest.mark.parametrize("side", [64, 224])
+def test_a_scan_names_the_rungs_that_fall_together(side: int) -> None:
+    size = (3, side, side)
+    audit = semaudit.scan(
+        Linear(size, 4, seed=1),
+        pictures(3, size, seed=2),
+        select=["pixel_shift", "rotation", "gaussian_blur", "jpeg"],
+        input_size=size,
+        **ON_CPU,
+    )
+    found = [note for note in audit.report.data.notes if "fall together" in note]
+    assert [note.rpartition(": ")[2] for note in found] == (
+        ["pixel_shift (0.0025 = 0.005 = 0.01)"] if side == 64 else []
+    )

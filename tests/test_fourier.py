@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+from fractions import Fraction
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from known_models import ON_CPU, BreaksWhenBright, Hungry, Linear, classifier, pictures
 from PIL import Image
 from scipy.spatial.distance import jensenshannon
@@ -22,10 +25,11 @@ from semaudit.errors import AuditError, UsageError
 from semaudit.fourier import HeatMap, Waves, heat_map
 from semaudit.fourier.concerns import CONCERNS
 from semaudit.fourier.files import outputs, write
-from semaudit.fourier.grid import signs
+from semaudit.fourier.grid import canonical, signs
 from semaudit.fourier.picture import require_matplotlib
 from semaudit.fourier.sweep import ERRORS, sweep
 from semaudit.perturbations import Draw
+from semaudit.perturbations.frequency import fourier_wave
 from semaudit.runtime import Halving
 
 SIZE = (3, 12, 10)
@@ -130,7 +134,7 @@ def test_pictures_without_a_label_are_no_errors() -> None:
     ids = [f"{n:06d}" for n in range(7)]
     sums = sweep(classifier(module, SIZE), images, ids, labels, waves, seed=7, halving=Halving(4))
     expected = naive(module, images, labels, waves)["errors"]
-    np.testing.assert_array_equal(waves.spread(sums[ERRORS, :-1]), expected)
+    np.testing.assert_array_equal(waves.spread(sums[ERRORS, :-1], *SIZE[1:]), expected)
     wrong = (module(images).argmax(1) != labels) & (labels >= 0)
     assert sums[ERRORS, -1] == wrong.sum()
 
@@ -157,14 +161,14 @@ def test_signs_are_even_and_independent() -> None:
     assert columns.mean(0).abs().max() < 0.07
 
 
-def test_half_of_the_grid_stands_for_all() -> None:
+def test_below_half_a_cycle_a_pixel_half_of_the_grid_stands_for_all() -> None:
     for side, spacing in ((1, 1), (3, 2), (15, 1)):
         waves = Waves(side, spacing)
-        half = waves.half
+        half = waves.measured(16, 31)
         assert len(half) == (side**2 + 1) // 2
         everything = {(i, j) for i in waves.axis for j in waves.axis}
         assert {*half, *((-i, -j) for i, j in half)} == everything
-        spread = waves.spread(np.arange(len(half), dtype=np.float64))
+        spread = waves.spread(np.arange(len(half), dtype=np.float64), 16, 31)
         for (row, i), (column, j) in product(enumerate(waves.axis), repeat=2):
             upper = (i, j) if (i, j) in half else (-i, -j)
             assert half[int(spread[row, column])] == upper
@@ -200,25 +204,76 @@ def test_waves_that_cannot_be(given: dict[str, Any], message: str) -> None:
     [
         (15, (224, 224), 16, 112),
         (15, (28, 28), 2, 14),
-        (15, (299, 400), 21, 147),
+        (15, (299, 400), Fraction(149, 7), 149),
+        (15, (26, 26), Fraction(13, 7), 13),
+        (35, (64, 64), Fraction(32, 17), 32),
         (15, (14, 14), 1, 7),
         (1, (224, 224), 1, 0),
         (63, (32, 32), 1, 31),  # more than there are: refused when it is checked
     ],
 )
 def test_by_default_the_grid_spans_all_frequencies(
-    side: int, size: tuple[int, int], spacing: int, highest: int
+    side: int, size: tuple[int, int], spacing: int | Fraction, highest: int
 ) -> None:
     waves = Waves(side, norm=3.0).spanning(*size)
     assert waves == Waves(side, spacing, norm=3.0)
     assert waves.axis[-1] == highest
 
 
+@given(st.integers(8, 256), st.integers(8, 256), st.integers(1, 20).map(lambda n: 2 * n + 1))
+def test_any_grid_spans_any_size(height: int, width: int, side: int) -> None:
+    """Zero to half a cycle a pixel, in even steps but for rounding; or it is refused."""
+    waves, highest = Waves(side).spanning(height, width), min(height, width) // 2
+    axis = np.array(waves.axis)
+    assert len(axis) == side
+    np.testing.assert_array_equal(axis, -axis[::-1])
+    if side // 2 > highest:
+        with pytest.raises(UsageError, match=f"use --grid {2 * highest + 1} at most"):
+            waves.check(height, width)
+        return
+    waves.check(height, width)
+    assert axis[-1] == highest
+    assert (np.diff(axis) >= 1).all()
+    even = np.linspace(-highest, highest, side)
+    assert np.abs(axis - even).max() <= 0.5 + 1e-9
+
+
+sizes = st.integers(2, 12)
+
+
+@given(sizes, sizes, *4 * [st.integers(-12, 12)])
+def test_one_frequency_stands_for_all_of_the_same_wave(
+    height: int, width: int, i: int, j: int, k: int, m: int
+) -> None:
+    one, other = (canonical(each, height, width) for each in ((i, j), (k, m)))
+    waves = [fourier_wave(height, width, *each) for each in ((i, j), (k, m))]
+    assert (one == other) == torch.allclose(*waves, atol=1e-5)
+    assert canonical(one, height, width) == one
+    if abs(i) < height / 2 and abs(j) < width / 2:  # as drawn before: the upper half
+        assert one == max((i, j), (-i, -j))
+
+
+@pytest.mark.parametrize(("side", "size"), [(5, (3, 8, 8)), (5, (3, 8, 13)), (3, (3, 9, 8))])
+def test_cells_of_one_wave_are_equal(side: int, size: tuple[int, int, int]) -> None:
+    module, images = Linear(size, 5, seed=1, scale=0.2), pictures(7, size, seed=2)
+    found = measured(module, images, size, grid=side, spacing=None)
+    *_, height, width = size
+    assert found.waves.axis[-1] == 4
+    equal = 0
+    for (row, i), (column, j) in product(enumerate(found.waves.axis), repeat=2):
+        for (below, k), (right, m) in product(enumerate(found.waves.axis), repeat=2):
+            if (i + k) % height == (j + m) % width == 0 or (i - k) % height == (j - m) % width == 0:
+                assert found.shift[row, column] == found.shift[below, right]
+                equal += 1
+    assert equal > 2 * side**2  # more than each and its mirror
+    assert len({*found.shift.flat}) == len(found.waves.measured(height, width))
+
+
 def test_the_spacing_is_found_from_the_models_input() -> None:
     module, images = Linear(SIZE, 4, seed=1, scale=0.2), pictures(2, SIZE, 2)
     found = measured(module, images, SIZE, spacing=None)
-    assert found.waves == Waves(5, 2)
-    assert found.waves.axis == [-4, -2, 0, 2, 4]
+    assert found.waves == Waves(5, Fraction(5, 2))
+    assert found.waves.axis == [-5, -3, 0, 3, 5]
     assert found.record["settings"].keys() == set(CONCERNS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -288,6 +289,65 @@ def test_so_many_pictures_do_decide(metric: str, limit: float, tmp_path: Path) -
     (decided,) = judge(many, text)
     assert decided.value == pytest.approx(verdict.value)
     assert decided.outcome is not Outcome.INCONCLUSIVE
+
+
+def steady(folder: Path, count: int) -> Samples:
+    """Pictures that nothing flips, of which every one is taken for what it is."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    samples = written(folder, count)
+    for table, column, value in (
+        ("samples.parquet", "flip", 0.0),
+        ("samples.parquet", "shift", 0.0),
+        ("images.parquet", "correct", 1.0),
+    ):
+        whole = pq.read_table(folder / table)
+        at = whole.column_names.index(column)
+        kind = whole.schema.field(column).type
+        same = pa.array(np.full(whole.num_rows, value)).cast(kind)
+        pq.write_table(whole.set_column(at, column, same), folder / table)
+    return samples
+
+
+@pytest.mark.parametrize("company", [(), ("shift<=0.9", "shift[noise]<=0.9")])
+@pytest.mark.parametrize("text", ["flip_rate<=0.0", "flip_rate[lamp@1] <= 0", "accuracy>=1"])
+def test_a_limit_that_nothing_can_show_names_one_that_can(
+    text: str, company: tuple[str, ...], tmp_path: Path
+) -> None:
+    count, samples = 40, steady(tmp_path, 40)
+    verdict, *_ = judge(samples, text, *company)
+    assert (verdict.outcome, verdict.pictures_to_decide) == (Outcome.INCONCLUSIVE, None)
+    subject = text.replace(" ", "").rstrip("0.1").rstrip("<>=0.")
+    assert f"no number of pictures can show that {subject.partition('[')[0]} is" in verdict.reason
+    # Clopper and Pearson with none of n, two-sided, of which the level is Holm's.
+    bound = 1 - (verdict.level / 2) ** (1 / count)
+    found = re.search(r"40 pictures at [01] can show (\S+) at (\S+) % confidence", verdict.reason)
+    assert found is not None
+    weaker = gates.parse(found[1])
+    shown = weaker.limit if weaker.at_most else 1 - weaker.limit
+    assert bound <= shown <= bound * 1.01 + 0.001
+    assert float(found[2]) == pytest.approx(100 * (1 - verdict.level), rel=1e-3)
+    assert judge(samples, found[1], *company)[0].outcome is Outcome.PASS
+
+
+def test_a_quantile_at_its_end_shows_any_limit_beyond(tmp_path: Path) -> None:
+    samples = steady(tmp_path, 400)
+    (verdict,) = judge(samples, "shift.p95<=0")
+    assert "400 pictures at 0 show any limit above it at 95 % confidence" in verdict.reason
+    assert judge(samples, "shift.p95<=0.000001")[0].outcome is Outcome.PASS
+    (few,) = judge(samples, "shift.max<=0")
+    assert few.reason.endswith("limit the p95 or the mean instead")
+
+
+def test_few_pictures_of_a_quantile_can_show_nothing(tmp_path: Path) -> None:
+    (verdict,) = judge(steady(tmp_path, 8), "shift.p95<=0")
+    assert verdict.reason.endswith("for the next picture may differ: limit something weaker")
+
+
+def test_a_broken_limit_at_the_edge_fails(tmp_path: Path) -> None:
+    flips, right = judge(written(tmp_path, 40), "flip_rate<=0", "accuracy>=1")
+    assert (flips.outcome, right.outcome) == (Outcome.FAIL, Outcome.FAIL)
 
 
 def _repeated(samples: Samples, folder: Path, copies: int) -> Samples:

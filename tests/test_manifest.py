@@ -67,6 +67,37 @@ def test_every_setting_is_there_with_its_origin(manifest: dict[str, Any]) -> Non
     assert manifest["settings"]["seed"] == {"value": 0, "origin": "default"}
 
 
+def test_a_scan_from_python_says_which_model_and_pictures_as_the_command_line_does(
+    cli: Run, tiny: tuple[str, ...], checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    """But for those in memory, which have no name to be opened by."""
+    settings = {"arch": ARCH, "img_size": 32, "select": "brightness", "device": "cpu"}
+    here = semaudit.scan(checkpoint, pictures, **settings)
+    assert cli(*tiny, "--out", "audit").code == 0
+    there = json.loads((tmp_path / "audit" / "manifest.json").read_text(encoding="utf-8"))
+    for name, said in (("model", str(checkpoint)), ("data", str(pictures))):
+        expected = {"value": said, "origin": "flag"}
+        assert here.manifest["settings"][name] == there["settings"][name] == expected
+    in_memory = semaudit.scan(
+        models.load(checkpoint, arch=ARCH, overrides=PreprocessingOverrides(img_size=32)),
+        torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)),
+        select="identity",
+        device="cpu",
+    )
+    for name in ("model", "data"):
+        assert in_memory.manifest["settings"][name] == {"value": None, "origin": "default"}
+
+
+def test_an_audit_made_in_python_is_inspected_without_naming_anything_again(
+    cli: Run, checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "audit"
+    settings = {"arch": ARCH, "img_size": 32, "select": "brightness", "device": "cpu"}
+    semaudit.scan(checkpoint, pictures, out=out, **settings)
+    ended = cli("inspect", str(out), "--worst", "1")
+    assert ended.code == 0, ended.stderr
+
+
 def test_where_it_ran(manifest: dict[str, Any]) -> None:
     runtime = manifest["runtime"]
     assert runtime["device"] == "cpu"

@@ -72,6 +72,9 @@ def test_statistics_that_timm_s_weights_disagree_on_are_a_warning(
     (warning,) = semaudit.scan(tmp_path / "m.pt", folder, **given).report.warnings
     assert "mean and std are a guess: the file states none" in warning
     assert "others have mean 0.5,0.5,0.5, std 0.5,0.5,0.5 (ra4_e3600_r224_in1k)" in warning
+    (half,) = semaudit.scan(tmp_path / "m.pt", folder, mean=(0.5,), **given).report.warnings
+    assert half.startswith("std is a guess: the file states none")
+    assert "give --std, or name the weights" in half
     for settled in (
         {"mean": (0.5,), "std": (0.5,)},
         {"arch": f"{name}.ra4_e3600_r224_in1k"},

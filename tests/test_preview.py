@@ -89,7 +89,21 @@ def test_the_words_give_strength_and_ssim(monkeypatch: pytest.MonkeyPatch) -> No
             image[0].double().numpy(), changed, data_range=1, channel_axis=0
         )
         words.append(f"{strength:g}   SSIM {alike:.3f}")
-    assert written == ["photometric", "contrast", "clean", *words]
+    unit = "strength: fraction of the distance from the mean"
+    assert probe.unit == unit.removeprefix("strength: ")
+    assert written == ["photometric", "cat.png", "contrast", unit, "clean", *words]
+
+
+def test_words_from_outside_are_whole_on_the_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, probe = scene(), replace(PROBES["contrast"], ladder=(0.3,), unit="")
+    ((_, plain),) = sheets([probe], image, "a")
+    assert plain.width == GAP + 2 * (9 * LINE + GAP)
+    for more in ({"unit": "the share of " + 5 * "something long, "}, {"unit": "\x1b[31m\n猫"}):
+        ((_, sheet),) = sheets([replace(probe, **more)], image, "a")
+        assert (np.asarray(sheet)[:, -GAP:] == 255).all()
+    ((_, sheet),) = sheets([probe], image, 300 * "W")
+    assert plain.width < sheet.width < 3000
+    assert (np.asarray(sheet)[:, -GAP:] == 255).all()
 
 
 def test_a_page_a_family_even_where_they_are_mixed() -> None:
@@ -207,6 +221,27 @@ def test_one_family_is_one_page(cli: Run, photograph: str, tmp_path: Path) -> No
     assert len(seen) == 2
 
 
+def test_new_folders_are_made(
+    cli: Run, photograph: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("-o", "some/new/sheet.png", *SMALL, "--select")
+    for chosen, made in (
+        ("contrast", {"sheet.png"}),
+        ("hue,jpeg", {"sheet-codec.png", "sheet-photometric.png"}),
+    ):
+        ended = cli("probes", "preview", photograph, *words, chosen)
+        assert (ended.code, ended.stderr) == (0, "")
+        assert {*ended.stdout.split()} == {f"some/new/{name}" for name in made}
+        assert {path.name for path in (tmp_path / "some/new").iterdir()} >= made
+
+    def fail(*_: object) -> None:
+        raise UsageError("no sheet today")
+
+    monkeypatch.setattr("semaudit.preview.sheets", fail)
+    assert cli("probes", "preview", photograph, "-o", "other/new/a.png", *SMALL).code == 2
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_grey_picture(cli: Run, tmp_path: Path) -> None:
     Image.linear_gradient("L").save(tmp_path / "grey.png")
     words = ("probes", "preview", "grey.png", "-o", "sheet.png", *SMALL)
@@ -257,7 +292,8 @@ def test_what_cannot_be_read_is_3(cli: Run, tmp_path: Path) -> None:
         ("-o sheet.jpg", "name a PNG file"),
         ("-o sheet", "name a PNG file"),
         ("-o .png", "name a PNG file"),
-        ("-o no/sheet.png", "there is no folder no"),
+        ("-o cat.png/new/sheet.png", "cat.png is a file, and no folder can be made in it"),
+        ("-o new/sheet.png --select contrst", "(did you mean 'contrast'?)"),
         ("-o sheet.png --size 0", "--size"),
         ("-o sheet.png --size 4", "--size"),
         ("-o sheet.png --size 9999", "--size"),

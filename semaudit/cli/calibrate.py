@@ -94,7 +94,11 @@ def preview(
     picture: Annotated[Path, typer.Argument(help="Picture to change.")],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", help="PNG file; of several pages: sheet-blur.png and so on."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="PNG file; of several pages: sheet-blur.png and so on. Its folder is made.",
+        ),
     ],
     size: _SIZE = 224,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
@@ -103,13 +107,15 @@ def preview(
 ) -> None:
     """Show a picture under every probe and rung, with its SSIM: a page a family.
 
+    A page names the picture, and of each probe what its strengths are.
+
     Exit codes:
     0 written
     2 the command line or a probe is wrong
     3 the picture cannot be read
     """
     from semaudit.errors import UsageError
-    from semaudit.files import appearing_file, check_file
+    from semaudit.files import appearing_file, check_file_below, folders_made
     from semaudit.preview import open_picture, pages, sheets
 
     if out.suffix.lower() != ".png":
@@ -121,13 +127,14 @@ def preview(
     battery, notes = _suited(battery, [image])
     places = pages(out, dict.fromkeys(probe.family for probe in battery))
     for page in places.values():
-        check_file(page)
+        check_file_below(page)
     # Draws are made by text, which the bytes of a name may not be.
     name = picture.name.encode(errors="replace").decode()
-    for family, sheet in sheets(battery, image, name, seed):
-        with appearing_file(places[family]) as work:
-            sheet.save(work, format="png")
-        print(places[family])
+    with folders_made(out.parent):
+        for family, sheet in sheets(battery, image, name, seed):
+            with appearing_file(places[family]) as work:
+                sheet.save(work, format="png")
+            print(places[family])
     _print_notes(notes)
 
 

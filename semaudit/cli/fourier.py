@@ -32,7 +32,8 @@ def fourier(
         int | None,
         typer.Option(
             help="Cycles per picture from one frequency to the next. Default: as many as let the "
-            "grid span all that the pictures can show, 16 at 224 x 224 with 15 a side."
+            "grid span all that the pictures can show, rounded to whole cycles: 16 at 224 x 224 "
+            "with 15 a side."
         ),
     ] = None,
     norm: Annotated[
@@ -97,10 +98,10 @@ def _print(found: HeatMap, files: Sequence[Path]) -> None:
     console = stdout()
     name = found.record["model"]["name"]
     count = found.pictures
-    reach = found.waves.axis[-1]
+    reach, spacing = found.waves.axis[-1], float(found.waves.spacing)
     title = (
         f"{name} on {count:,} picture{'s' * (count != 1)} under {found.shift.size:,} waves, "
-        f"{found.waves.spacing} cycle{'s' * (found.waves.spacing != 1)} apart, up to {reach}"
+        f"{spacing:.3g} cycle{'s' * (spacing != 1)} apart, up to {reach}"
     )
     console.print(Text(printable(title), style="bold"))
     for note in found.notes:

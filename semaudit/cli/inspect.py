@@ -127,12 +127,14 @@ def _print(found: Inspection, files: Sequence[Path]) -> None:
     from rich.text import Text
 
     from semaudit.inspecting.terminal import print_case
-    from semaudit.report.text import printable, subject
+    from semaudit.report.text import doubts, printable, subject
 
     console = stdout()
     console.print(Text(printable(subject(found.report)), style="bold"))
     for warning in found.warnings:
         console.print(Text(printable(f"warning: {warning}"), style="bold red"))
+    for doubt in doubts(found.report):
+        console.print(Text(printable(f"untrustworthy: {doubt}"), style="bold red"))
     console.print()
     for number, (case, file) in enumerate(zip(found.cases, files, strict=False), 1):
         print_case(case, console, number=number, file=str(file))

@@ -25,6 +25,10 @@ Noise and light go beyond either end, and to clamp is the protocol's part.
 FAINT = 2.0**-10
 """The share of the first rung's strength that is taken for "next to nothing"."""
 
+NEXT_TO_NOTHING = 1 / 8
+"""The share of the first rung's change that may be left there: 1 / 32 for one that grows as the
+root of the strength, as the RMS does of noise that hits a share of the pixels."""
+
 ROUNDED = 1 / 255
 """A change that rounding to 8 bits may make at any strength, as codecs do."""
 
@@ -102,16 +106,19 @@ def stays_in_range(case: Case) -> str | None:
 def is_the_identity_at_strength_0(case: Case) -> str | None:
     """Strength 0 changes nothing, and next to nothing changes next to nothing.
 
-    What changes in whole steps makes the first at any strength, but not two of them.
+    What changes in whole steps makes the first at any strength, but not two of them: whether that
+    step is a change at all strengths, the protocol hides at 0, and only the function itself shows.
     """
     images = case.images(3)
     for strength in (0.0, torch.zeros(3), torch.zeros(3, 1, 1, 1)):
         if not torch.equal(case.perturbation(images, strength, case.draw(count=3)), images):
             return "at strength 0 the pictures change"
+    stepwise, rounded = case.perturbation.stepwise, ROUNDED + 2 * case.resolution
+    if stepwise and (lost := _step_at_0(case, rounded)) is not None:
+        return lost
     faint, first = case.ladder[0] * FAINT, case.ladder[0]
     change, whole = case.distance(faint), case.distance(first)
-    limit = whole if case.perturbation.stepwise else whole / 2
-    if change > max(limit, ROUNDED + 2 * case.resolution):
+    if change > max(whole * (1 if stepwise else NEXT_TO_NOTHING), rounded):
         return (
             f"at {faint:.2g}, next to nothing, the pictures still change by {change:.3g} (RMS), "
             f"at {first:g} by {whole:.3g}"
@@ -188,6 +195,20 @@ def has_the_gradient_that_it_claims(case: Case) -> str | None:
             return f"at {at} no gradient flows through it to the pictures"
         if not claimed and moved.any():
             return f"it states differentiable=False, but at {at} a gradient flows through it"
+    return None
+
+
+def _step_at_0(case: Case, rounded: float) -> str | None:
+    """Whether a stepwise function makes a step where the strength is 0."""
+    images = case.scenes(2)
+    for strength in (0.0, torch.zeros(2, 1, 1, 1, dtype=case.dtype)):
+        raw = case.raw(case.scenes(2), strength, case.draw(count=2)).double()
+        change = float((raw - images).square().mean().sqrt())
+        if not change <= rounded:
+            return (
+                f"it states stepwise=True, and at strength 0 the function itself changes the "
+                f"pictures by {change:.3g} (RMS): it must make no step there"
+            )
     return None
 
 

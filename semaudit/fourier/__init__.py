@@ -33,7 +33,7 @@ def heat_map(
         data: as for `semaudit.scan`.
         grid: frequencies a side, an odd number.
         spacing: cycles per picture between neighbours on the grid; None: as many as bring the
-            highest frequency near half a cycle a pixel.
+            highest frequency to half a cycle a pixel, rounded to whole cycles.
         norm: L2 norm of the wave in each channel; None: 7 % of full scale, root mean square.
         watch: told how far it is.
         settings: any field of `semaudit.settings.Settings` that speaks of the model, the pictures

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,15 @@ def _rate(value: float, count: int) -> tuple[float, float, float]:
     return (value, *rate.interval())
 
 
+def _whole_or_float(spacing: Fraction | int) -> float:
+    return int(spacing) if spacing == int(spacing) else float(spacing)
+
+
 def _document(found: HeatMap) -> dict[str, Any]:
     return {
         "waves": {
             "grid": found.waves.side,
-            "spacing": found.waves.spacing,
+            "spacing": _whole_or_float(found.waves.spacing),
             "cycles_per_picture": found.waves.axis,
             "norm": found.waves.norm,
             "rms": found.rms,

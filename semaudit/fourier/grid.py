@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -25,19 +26,21 @@ RMS = 15.7 / 224
 class Waves:
     """A square grid of frequencies about zero, and how strong its waves are.
 
-    A wave and its mirror (-i, -j) are the same: only the D = (side**2 + 1) / 2 of one half are
-    measured.
+    A wave and its mirror (-i, -j) are the same, and frequencies count modulo the size of the
+    pictures, so that at half a cycle a pixel, i = height / 2, the waves of i and -i are the same
+    too. Only the D that differ are measured, each once.
 
     Attributes:
         side: frequencies along each axis, an odd number, so that zero is the centre.
-        spacing: cycles per picture from one to the next.
+        spacing: cycles per picture from one to the next; where it is no whole number, the
+            frequencies are rounded to whole ones, halves up.
         norm: L2 norm of the wave that is added to each channel, of h x w values. None: that of
             7 % of full scale, root mean square, at any size; it is the 15.7 that Yin et al. took
             at 224 x 224.
     """
 
     side: int = 15
-    spacing: int = 1
+    spacing: int | Fraction = 1
     norm: float | None = None
 
     def __post_init__(self) -> None:
@@ -53,23 +56,28 @@ class Waves:
 
     @property
     def axis(self) -> list[int]:
-        """The frequencies along each axis, rising."""
-        reach = self.side // 2
-        return [step * self.spacing for step in range(-reach, reach + 1)]
+        """The frequencies along each axis, rising, as many and as high below zero as above."""
+        above = [
+            math.floor(step * self.spacing + Fraction(1, 2))
+            for step in range(1, self.side // 2 + 1)
+        ]
+        return [*(-each for each in reversed(above)), 0, *above]
 
-    @property
-    def half(self) -> list[Frequency]:
-        """The D frequencies that are measured: zero, and one of every pair of mirrors."""
-        return [(i, j) for i in self.axis for j in self.axis if (i, j) >= (0, 0)]
+    def measured(self, height: int, width: int) -> list[Frequency]:
+        """The D frequencies that are measured on such pictures: one of all that are one wave."""
+        found = {canonical((i, j), height, width) for i in self.axis for j in self.axis}
+        return sorted(found)
 
     def spanning(self, height: int, width: int) -> Waves:
-        """The same number of waves, as far apart as brings the highest near half a cycle a pixel.
+        """The same number of waves, as far apart as brings the highest to half a cycle a pixel.
 
-        Half a cycle a pixel of the shorter side: the highest frequency that pictures can show.
+        That of the shorter side, min(height, width) // 2 cycles, is the highest frequency that
+        pictures can show. With more waves than frequencies up to there they are 1 cycle apart, and
+        reach beyond it, which `check` refuses.
         """
         reach = self.side // 2
-        widest = min(height, width) // 2 // reach if reach else 1
-        return replace(self, spacing=max(1, widest))
+        widest = Fraction(min(height, width) // 2, reach) if reach else Fraction(1)
+        return replace(self, spacing=max(Fraction(1), widest))
 
     def rms(self, height: int, width: int) -> float:
         """Root mean square of a wave on such pictures, a fraction of full scale."""
@@ -83,21 +91,36 @@ class Waves:
         """
         highest, side = self.axis[-1], min(height, width)
         if highest > side // 2:
-            fitting = 2 * (side // 2 // self.spacing) + 1
+            fitting = 2 * int(side // 2 // self.spacing) + 1
             raise UsageError(
                 f"the highest frequency, {highest} cycles per picture, is above half a cycle a "
                 f"pixel of pictures of {height} x {width}; use --grid {fitting} at most"
                 + (", or a smaller --spacing" if self.spacing > 1 else "")
             )
 
-    def spread(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def spread(self, values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
         """Lay D values out on the grid, (side, side); row i and column j rise with the axis."""
-        whole = np.empty((self.side, self.side))
-        reach = self.side // 2
-        for (i, j), value in zip(self.half, values, strict=True):
-            row, column = i // self.spacing, j // self.spacing
-            whole[reach + row, reach + column] = whole[reach - row, reach - column] = value
-        return whole
+        found = dict(zip(self.measured(height, width), values.tolist(), strict=True))
+        return np.array(
+            [[found[canonical((i, j), height, width)] for j in self.axis] for i in self.axis]
+        )
+
+
+def canonical(frequency: Frequency, height: int, width: int) -> Frequency:
+    """The one of all frequencies of the same wave on such pictures that stands for them.
+
+    Counted modulo the size, into (-size / 2, size / 2]; of it and its mirror the greater.
+    """
+    i, j = frequency
+    return max(
+        (_folded(i, height), _folded(j, width)),
+        (_folded(-i, height), _folded(-j, width)),
+    )
+
+
+def _folded(cycles: int, size: int) -> int:
+    rest = cycles % size
+    return rest if 2 * rest <= size else rest - size
 
 
 def stack(frequencies: Sequence[Frequency], images: Tensor) -> Tensor:

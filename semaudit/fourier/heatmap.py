@@ -18,8 +18,17 @@ from semaudit.fourier.record import record
 from semaudit.fourier.sweep import ERRORS, FLIPS, SHIFT, sweep
 from semaudit.images import ImageSource, add_digests, as_float
 from semaudit.images.intake import Intake
+from semaudit.inspection import guess_warnings
 from semaudit.models import Classifier
-from semaudit.opening import Data, Model, named, open_data, open_model, refuse_foreign_code
+from semaudit.opening import (
+    Data,
+    Model,
+    named,
+    open_data,
+    open_model,
+    refuse_foreign_code,
+    refuse_missing,
+)
 from semaudit.runtime import Halving, Runtime
 from semaudit.settings import Resolved, Settings
 from semaudit.stream import Progress, Watch
@@ -87,6 +96,7 @@ def run(
     settings = resolved.settings
     foreign = without_effect(resolved)
     refuse_foreign_code(resolved)
+    refuse_missing(data, settings)
     place = runtime.resolve(settings)
     classifier = open_model(model, data, settings, place)
     size = classifier.preprocessing.input_size[1:]
@@ -98,11 +108,12 @@ def run(
     seen = _see(classifier, source, waves, settings, place, watch)
     rates = seen.sums / seen.pictures
     errors = seen.sums[ERRORS] / max(seen.labelled, 1)
+    laid_out = partial(waves.spread, height=seen.size[0], width=seen.size[1])
     return HeatMap(
         waves=waves,
-        flip_rate=None if classifier.activation == "none" else waves.spread(rates[FLIPS, :-1]),
-        shift=waves.spread(rates[SHIFT, :-1]),
-        error_rate=waves.spread(errors[:-1]) if seen.labelled else None,
+        flip_rate=None if classifier.activation == "none" else laid_out(rates[FLIPS, :-1]),
+        shift=laid_out(rates[SHIFT, :-1]),
+        error_rate=laid_out(errors[:-1]) if seen.labelled else None,
         clean_error=float(errors[-1]) if seen.labelled else None,
         pictures=seen.pictures,
         rms=waves.rms(*seen.size),
@@ -116,7 +127,12 @@ def run(
             labelled=seen.labelled,
             seconds=time.perf_counter() - started,
         ),
-        notes=(*foreign, *classifier.notes, *source.notes),
+        notes=(
+            *foreign,
+            *guess_warnings(classifier, data, settings),
+            *classifier.notes,
+            *source.notes,
+        ),
     )
 
 
@@ -131,7 +147,8 @@ def _see(
     """Show every picture of the source under every wave."""
     if not len(source):
         raise ImageError("there are no pictures")
-    count = len(waves.half)
+    _, *nominal = classifier.preprocessing.input_size
+    count = len(waves.measured(*nominal))
     intake = Intake(
         total=len(source),
         channels=classifier.preprocessing.input_size[0],
@@ -139,7 +156,8 @@ def _see(
         max_unreadable=settings.max_unreadable,
     )
     halving = Halving(place.batch_size)
-    sums, digest, labelled, size = np.zeros((4, count + 1)), 0, 0, (0, 0)
+    # One column, which broadcasts: tensors in memory may be of another size than the nominal one.
+    sums, digest, labelled, size = np.zeros((4, 1)), 0, 0, (0, 0)
 
     def tell(done: int, cells: int) -> None:
         watch(Progress(done, len(source), done * count + cells, len(source) * count))
@@ -152,7 +170,7 @@ def _see(
             height, width = batch.images.shape[-2:]
             size = (height, width)
             labelled += int((batch.labels >= 0).sum())
-            sums += sweep(
+            sums = sums + sweep(
                 classifier,
                 as_float(batch.images, place.device),
                 batch.image_ids,

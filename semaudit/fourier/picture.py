@@ -55,7 +55,7 @@ def _panels(found: HeatMap) -> list[tuple[str, str, Array]]:
 
 
 def _draw_panel(axes: Any, found: HeatMap, title: str, unit: str, values: Array) -> None:
-    spacing, reach = found.waves.spacing, found.waves.axis[-1]
+    spacing, reach = float(found.waves.spacing), found.waves.axis[-1]
     edge = reach + spacing / 2
     top = float(values.max())
     image = axes.imshow(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semaudit.errors import AuditError
-from semaudit.fourier.grid import Waves, signs, stack
+from semaudit.fourier.grid import Frequency, Waves, signs, stack
 from semaudit.look import look
 from semaudit.metrics import View
 from semaudit.models import Classifier
@@ -52,30 +52,30 @@ def sweep(
         AuditError: an output is not finite, or not even one picture fits.
         UsageError: the pictures are too small for the waves.
     """
-    n, half = len(images), waves.half
-    height, width = images.shape[-2:]
+    n, (height, width) = len(images), images.shape[-2:]
     waves.check(height, width)
+    measured = waves.measured(height, width)
     with torch.inference_mode():
         clean = _clean(classifier, images, halving)
-        change = signs(half, image_ids, images, seed) * waves.rms(height, width)
+        change = signs(measured, image_ids, images, seed) * waves.rms(height, width)
         # Wave by wave, so that a part holds few of them, and as many pictures as fit.
-        cells = torch.arange(n * len(half), device=images.device)
+        cells = torch.arange(n * len(measured), device=images.device)
 
         def answers(part: Tensor, span: slice) -> Tensor:
             first, last = span.start // n, (span.stop - 1) // n + 1
             wave, picture = part // n, part % n
-            shapes = stack(half[first:last], images)[wave - first]
+            shapes = stack(measured[first:last], images)[wave - first]
             rows = clean.rows(picture)
             seen = look(classifier, (rows.images + shapes * change[wave, picture]).clamp(0, 1))
             return _answers(rows, seen, labels[picture])
 
-        sums = clean.logits.new_zeros(4, len(half) + 1)
+        sums = clean.logits.new_zeros(4, len(measured) + 1)
         sums[:, -1] = _answers(clean, clean, labels).sum(1)
         for span, found in halving.parts(cells, answers):
             sums.index_add_(1, cells[span] // n, found)
             step(span.stop)
     host: NDArray[np.float64] = sums.cpu().double().numpy()
-    _refuse_broken(host[BROKEN], waves)
+    _refuse_broken(host[BROKEN], measured)
     return host
 
 
@@ -95,10 +95,10 @@ def _answers(clean: View, seen: View, labels: Tensor) -> Tensor:
     )
 
 
-def _refuse_broken(counts: NDArray[np.float64], waves: Waves) -> None:
+def _refuse_broken(counts: NDArray[np.float64], measured: Sequence[Frequency]) -> None:
     found = np.flatnonzero(counts)
     if len(found):
-        where = [*(f"under the wave {each}" for each in waves.half), "for the clean pictures"]
+        where = [*(f"under the wave {each}" for each in measured), "for the clean pictures"]
         raise AuditError(
             f"the model's output {where[found[-1]]} is not finite; try --amp-dtype float32, or a "
             "smaller --norm"

@@ -11,6 +11,7 @@ import numpy as np
 from semaudit import statistics, summary
 from semaudit.columns import values
 from semaudit.errors import AuditError, GateError
+from semaudit.gates import edges
 from semaudit.gates.binding import BoundGate
 from semaudit.gates.grammar import Gate, parse
 from semaudit.layout import ADVERSARIAL_FAMILY, Array
@@ -145,6 +146,10 @@ def _verdict(
         kept = evidence.value <= gate.limit if gate.at_most else evidence.value >= gate.limit
         outcome = Outcome.PASS if kept else Outcome.FAIL
         reason = "the interval excludes the limit"
+    elif gate.statistic != "max" and edges.at_the_edge(bound) and evidence.value == gate.limit:
+        best = _evidence(bound, np.full(evidence.n, gate.limit))
+        assert best is not None
+        reason = edges.reason(bound, best, step.level)
     else:
         more = _pictures_to_decide(bound, numbers, step.level)
         reason = (

@@ -64,6 +64,17 @@ def find(data: Path | None, dataset: str | None, wanted: Wanted) -> Found:
     return _in_folder(data, wanted) if data.is_dir() else _in_file(data, wanted)
 
 
+def refuse_missing(data: Path | None, dataset: str | None) -> None:
+    """Refuse, before any work, a folder or file that is not there; patterns are looked at later.
+
+    Raises:
+        ImageError: there is nothing, or it cannot be read.
+    """
+    by_timm = dataset is not None and not timm_datasets.is_folder(dataset)
+    if data is not None and not by_timm and not tars.is_pattern(data):
+        check_readable(data)
+
+
 def refuse_idle_columns(data: Path | None, dataset: str | None, wanted: Wanted) -> None:
     """Refuse named columns where nothing has any.
 

@@ -6,8 +6,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from semaudit import __version__
 from semaudit.errors import UsageError
-from semaudit.files import appearing_file
+from semaudit.files import appearing_file, folders_made
 from semaudit.folder import CASES
 from semaudit.inspecting.again import Inspection
 from semaudit.inspecting.case import Case, Side
@@ -63,7 +63,7 @@ def write(found: Inspection, out: Path) -> list[Path]:
     """
     check_folder(out)
     files = [out / file_name(case) for case in found.cases]
-    with _folder(out), ExitStack() as stack:
+    with folders_made(out), ExitStack() as stack:
         pairs = [
             (case, stack.enter_context(appearing_file(file)))
             for case, file in zip(found.cases, files, strict=True)
@@ -74,19 +74,6 @@ def write(found: Inspection, out: Path) -> list[Path]:
         text = json.dumps(_document(found, files), indent=1, allow_nan=False)
         numbers.write_text(f"{text}\n", encoding="utf-8")
     return [*files, out / NUMBERS]
-
-
-@contextmanager
-def _folder(out: Path) -> Iterator[None]:
-    """Make the folder, and what it lies in; take away again what stays empty."""
-    made = [each for each in (out, *out.parents) if not each.exists()]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        yield
-    finally:
-        for each in made:
-            if each.is_dir() and not any(each.iterdir()):
-                each.rmdir()
 
 
 def _document(found: Inspection, files: Sequence[Path]) -> dict[str, Any]:

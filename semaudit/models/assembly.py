@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from semaudit.errors import ModelError, UsageError
+from semaudit.errors import ModelError, UsageError, last_line
 from semaudit.metric import Activation
 from semaudit.models.classifier import Classifier, Placement, references
 from semaudit.models.names import class_names, embedding_name
@@ -77,7 +77,7 @@ def assemble(opened: Opened, reading: Reading) -> Classifier:
     notes = [*opened.notes, *assumptions(opened)]
     # Also where a form came along: it is of logits, and what the user says is looked at.
     if opened.form is None or reading.output == "probabilities":
-        answers = _answers(opened, resolved.preprocessing)
+        answers = _answers(opened, resolved.preprocessing, reading)
         examined = _examined(opened, answers, reading, activation)
         form = examined.form
         notes += examined.notes
@@ -91,6 +91,11 @@ def assemble(opened: Opened, reading: Reading) -> Classifier:
         activation = "none"
         notes.append("the model has no classifying layer: its output is taken for an embedding")
     if activation == "none":
+        if reading.output is not None:
+            raise UsageError(
+                f"--outputs {reading.output} speaks of classes, and {name} puts out an embedding, "
+                "which has none: leave it out"
+            )
         notes.append(
             "of an embedding shift is by cosine, and there is no class that could flip or be "
             "right: labels are not used"
@@ -155,7 +160,7 @@ def _steady(answers: Answers, form: OutputForm, activation: Activation) -> bool:
     return not bool((again - before).abs().max() > STEADY * before.abs().max())
 
 
-def _answers(opened: Opened, preprocessing: Preprocessing) -> Answers:
+def _answers(opened: Opened, preprocessing: Preprocessing, reading: Reading) -> Answers:
     """Run the reference pictures, two by two: a large model may not take more at once."""
     device = device_of(opened.module)
     tapped = Tapped(opened.module, None, preprocessing, device, channels_last=False)
@@ -165,8 +170,21 @@ def _answers(opened: Opened, preprocessing: Preprocessing) -> Answers:
             pairs = [tapped(pair)[0] for pair in torch.split(pictures, PAIR)]
             return Answers(pairs, tapped(pictures[1::PAIR])[0])
     except Exception as error:  # the module is foreign code: it may raise anything
-        raise ModelError(
+        said = (
             f"{opened.name} fails on pictures of size {preprocessing.input_size}: "
-            f"{type(error).__name__}: {error}. Check the input size (--img-size) and the number of "
-            "channels (--in-chans)"
+            f"{type(error).__name__}: {last_line(error)}"
+        )
+        if flags := _sizes_given(reading):
+            raise UsageError(f"{said}. Leave {' and '.join(flags)} out, or correct it") from error
+        raise ModelError(
+            f"{said}. Check the input size (--img-size) and the number of channels (--in-chans)"
         ) from error
+
+
+def _sizes_given(reading: Reading) -> list[str]:
+    given = {
+        "--in-chans": reading.in_chans,
+        "--input-size": reading.overrides.input_size,
+        "--img-size": reading.overrides.img_size,
+    }
+    return [flag for flag, value in given.items() if value is not None]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
 
-from semaudit.errors import ModelError
+from semaudit.errors import ModelError, UsageError
 from semaudit.models.construction import believable_arguments, construct
 from semaudit.models.factory import is_factory, open_factory
 from semaudit.models.files.contents import Contents, read
@@ -44,8 +46,9 @@ def open_checkpoint(path: Path, opening: Opening, reading: Reading) -> Opened:
         return _into_factory(contents, opening)
     choice = single(contents, fitting(contents, opening.arch))
     taken, refused = believable_arguments(contents.metadata.model_args)
-    module, channels = construct(choice, taken, opening, reading)
-    how = _fill(contents, choice, module)
+    with _blaming_settings(opening, reading):
+        module, channels = construct(choice, taken, opening, reading)
+        how = _fill(contents, choice, module)
     provenance: Provenance = {
         **_provenance(contents),
         "arch": choice.arch,
@@ -60,6 +63,31 @@ def open_checkpoint(path: Path, opening: Opening, reading: Reading) -> Opened:
     else:
         opened = opened_timm(module, name, provenance, in_chans=channels)
     return _told(opened, contents, choice, refused)
+
+
+@contextmanager
+def _blaming_settings(opening: Opening, reading: Reading) -> Iterator[None]:
+    """What does not fit a recognised architecture under settings of its sizes is a wrong setting.
+
+    Where `--arch` is given too, that may be what is wrong: nothing is blamed.
+
+    Raises:
+        UsageError: naming them.
+    """
+    given = {
+        "--num-classes": reading.num_classes,
+        "--in-chans": reading.in_chans,
+        "--input-size": reading.overrides.input_size,
+        "--img-size": reading.overrides.img_size,
+        "--model-kwargs": opening.model_kwargs or None,
+    }
+    flags = [flag for flag, value in given.items() if value is not None]
+    try:
+        yield
+    except ModelError as error:
+        if not flags or opening.arch:
+            raise
+        raise UsageError(f"{error}\n(under {' and '.join(flags)})") from error
 
 
 def architectures(path: Path, opening: Opening) -> list[str]:

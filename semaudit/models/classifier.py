@@ -11,7 +11,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from semaudit.errors import ModelError, out_of_memory
+from semaudit.errors import ModelError, last_line, out_of_memory
 from semaudit.metric import Activation
 from semaudit.models.names import ClassNames
 from semaudit.models.opened import Provenance
@@ -143,7 +143,7 @@ class Classifier:
                 raise
             raise ModelError(
                 f"{self.name} fails on pictures of size {tuple(images.shape[1:])}: "
-                f"{type(error).__name__}: {error}. "
+                f"{type(error).__name__}: {last_line(error)}. "
                 "Check the input size (--img-size) and the number of channels (--in-chans)"
             ) from error
 

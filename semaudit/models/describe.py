@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from semaudit.errors import ModelError
 from semaudit.models.architectures import Preference, Recognised, by_dialect, nearest
 from semaudit.models.description import Candidate, Description, Listed
 from semaudit.models.files.contents import Contents, find_file, read
@@ -35,6 +36,11 @@ def describe(path: Path, *, use_ema: bool = False) -> Description:
     Raises:
         ModelError: it is no model, or is not safe to read.
     """
+    if not path.exists():
+        raise ModelError(
+            f"{path}: no such file or folder. What is described is read from a file; a model that "
+            "has a name, timm's, the hub's or a factory's, is opened by semaudit scan"
+        )
     file = find_file(path)
     kind = sniff(file)
     if kind.is_whole:

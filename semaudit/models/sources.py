@@ -111,6 +111,11 @@ def _open_name(model: str, opening: Opening, reading: Reading) -> Opened:
             model_kwargs=opening.model_kwargs,
         )
     if is_factory(model):
+        if not opening.pretrained:
+            raise UsageError(
+                f"--no-pretrained goes with a name, and {model} is a factory: hand it what it "
+                "takes for that with --model-kwargs"
+            )
         return open_factory(model, model_kwargs=opening.model_kwargs)
     return open_timm(
         model,

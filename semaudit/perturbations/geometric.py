@@ -168,9 +168,12 @@ _PAST = 2.0**-7
 def pixel_shift(grid: Grid, strength: Tensor, draw: Draw) -> Places:
     """Shift the picture in a drawn direction by whole pixels: no value is interpolated.
 
-    (x, y) looks at (x, y) - round(k * (cos a, sin a)), k = ceil(strength * side), a drawn: the
-    strength is the displacement before rounding, a fraction of the shorter side, and k is rounded
-    up, so that every strength above 0 moves the picture by at least one pixel. Networks that take
+    (x, y) looks at (x, y) - round(k * (cos a, sin a)), k = ceil(strength * side * (1 - 2^-7)), a
+    drawn: the strength is the displacement before rounding, a fraction of the shorter side, and k
+    is rounded up, so that every strength above 0 moves the picture by at least one pixel. The slack
+    of 2^-7 is more than half precision rounds: what lies past a whole pixel by less than that part
+    of itself still counts as that pixel. On small pictures several strengths are the same whole
+    pixels, and so the same picture. Networks that take
     every second pixel answer such shifts unevenly (Azulay and Weiss 2019, "Why do deep
     convolutional networks generalize so poorly to small image transformations?").
     """

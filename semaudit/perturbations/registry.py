@@ -49,7 +49,8 @@ class Perturbation:
             it needs colour, so it means nothing for grey pictures in three channels either.
         smallest_side: the shorter side, in pixels, below which it means nothing.
         differentiable: whether a gradient flows through it to the images.
-        stepwise: whether it changes in whole steps, of which the least strength makes the first.
+        stepwise: whether it changes in whole steps, of which the least strength makes the first;
+            its function must then make none at strength 0.
     """
 
     name: str

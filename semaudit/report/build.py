@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from semaudit import __version__, findings, summary
 from semaudit.degeneracy import degenerate as named_degenerate
+from semaudit.degeneracy import untrained
 from semaudit.images import ImageSource
 from semaudit.metric import Metric
 from semaudit.metrics import METRICS
@@ -75,6 +76,7 @@ def build(
     degenerate = named_degenerate(
         samples, output_sum, reference, activation=activation, labelled=source.labelled
     )
+    random = None if degenerate else untrained(samples, output_sum, activation=activation)
     floor = summary.noise_floor(samples)
     shift = summary.single(samples, METRICS["shift"]) if samples.layout.families else None
     return Report(
@@ -106,6 +108,7 @@ def build(
         degenerate=degenerate,
         warnings=[
             *warnings,
+            *([] if random is None else [random]),
             *([] if shift is None else summary.warnings(samples, shift, floor)),
         ],
         doubts=list(doubts),

@@ -1,13 +1,18 @@
 """What gradient smoothness costs over the bare passes that it makes: one run, a table by metric.
 
-    python tests/benchmarks/gradients.py [--batch-size 8] [--rounds 5] [--no-scan]
+    python tests/benchmarks/gradients.py [--batch-size 8] [--rounds 5] [--scan-pictures 4]
+        [--no-metrics] [--no-memory] [--no-scan]
 
 Every measure is run once with its passes recorded: forward passes, with a graph or without,
 backward passes, and forward-mode ones. Then the very same passes are run bare, by plain autograd on
-ready-made pictures, and both alternate; the best of each is compared: on a shared machine noise
-only adds. The passes of a measure differ from bare ones in one way, which is why a ratio may be
-below 1: frozen batch normalisation is differentiated as the affine map that it is. `like for like`
-gives the bare passes that too.
+ready-made pictures; both alternate, and the median of the rounds' ratios counts. The passes of a
+measure differ from bare ones in one way, which is why a ratio may be below 1: frozen batch
+normalisation is differentiated as the affine map that it is. `like for like` gives the bare passes
+that too.
+
+Over the forward part of a scan: the same pictures are measured with gradients and without, by turns
+and after a first time that does not count, since the first large batch of a process pays for all of
+its memory; the difference of a pair is the gradient part.
 
 The memory is the rise of the peak resident size over that of the loaded model, in processes of
 their own.
@@ -23,6 +28,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -32,6 +38,7 @@ from scan_overhead import _load, pictures
 from torch.autograd import forward_ad
 
 from semaudit import battery, images, measure
+from semaudit.asking import SAMPLES
 from semaudit.gradients import MEASURES, at_pictures, survey
 from semaudit.gradients.affine import AffineBatchNorm
 from semaudit.gradients.along import Slopes
@@ -39,11 +46,9 @@ from semaudit.gradients.point import Point, standing, without_graph
 from semaudit.metrics import METRICS, RUNG_FUNCTIONS, Rung
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
-from semaudit.settings import Settings
 from semaudit.trace import look
 
 LIMIT, SCAN_LIMIT, MEMORY_LIMIT = 1.10, 1.0, 1.5
-SAMPLES = Settings().gradient_samples
 
 _CHILD = """
 import resource, sys
@@ -205,17 +210,18 @@ def by_metric(bench: Bench, rounds: int, console: Console) -> None:
         for name, work in bench.works(point).items():
             with recorded() as passes:
                 work()
-            spent: list[list[float]] = [[], [], []]
-            for _ in range(rounds if passes else 3 * rounds):
-                spent[0].append(timed(work))
-                for times, bare in zip(spent[1:], bares, strict=True):
-                    times.append(timed(lambda bare=bare, passes=passes: bare(passes)))
-            mine, plain, affine = (min(times) for times in spent)
+            spent = [
+                (timed(work), *(timed(lambda bare=bare: bare(passes)) for bare in bares))
+                for _ in range(rounds)
+            ]
+            mine, plain, _ = (median(times) for times in zip(*spent, strict=True))
             counts = [
                 str(sum(each in kinds for each in passes))
                 for kinds in (("graph", "plain"), ("backward",), ("dual",))
             ]
-            ratios = [f"{mine / plain:.3f}", f"{mine / affine:.3f}"] if passes else ["-", "-"]
+            ratios = ["-", "-"]
+            if passes:
+                ratios = [f"{median(each[0] / each[k] for each in spent):.3f}" for k in (1, 2)]
             table.add_row(name, *counts, f"{mine:.3f}", f"{plain if passes else 0:.3f}", *ratios)
             console.print(f"{name}: {ratios[0]}", style="dim")
     console.print(table)
@@ -224,7 +230,8 @@ def by_metric(bench: Bench, rounds: int, console: Console) -> None:
 def of_a_scan(bench: Bench, rounds: int, console: Console) -> None:
     """Print the gradient part of a standard scan over its forward part."""
     probes = battery.open_battery(ignore=("adversarial",)).probes
-    without, whole = [], []
+    without: list[float] = []
+    whole: list[float] = []
 
     def run(samples: int | None) -> float:
         asked = measure.Asked(ability=bench.ability, samples=samples)
@@ -240,14 +247,19 @@ def of_a_scan(bench: Bench, rounds: int, console: Console) -> None:
             )
         )
 
-    for _ in range(rounds):
-        without.append(run(None))
-        whole.append(run(bench.samples))
+    run(bench.samples)  # warms up
+    for number in range(rounds):
+        pair = [None, bench.samples]
+        times = {samples: run(samples) for samples in (pair if number % 2 else reversed(pair))}
+        without.append(times[None])
+        whole.append(times[bench.samples])
         console.print(f"{without[-1]:.1f} s without, {whole[-1]:.1f} s with", style="dim")
-    forward, gradient = min(without), min(whole) - min(without)
+    gradient = [both - alone for both, alone in zip(whole, without, strict=True)]
+    ratio = median(part / alone for part, alone in zip(gradient, without, strict=True))
     console.print(
-        f"a standard scan of {len(bench.batch)} pictures: forward part {forward:.1f} s, gradient "
-        f"part {gradient:.1f} s, ratio [bold]{gradient / forward:.3f}[/bold] (limit {SCAN_LIMIT})"
+        f"a standard scan of {len(bench.batch)} pictures: forward part {median(without):.1f} s, "
+        f"gradient part {median(gradient):.1f} s, ratio [bold]{ratio:.3f}[/bold] "
+        f"(limit {SCAN_LIMIT:.2f})"
     )
 
 
@@ -294,6 +306,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--scan-pictures", type=int, default=4)
     parser.add_argument("--samples", type=int, default=SAMPLES)
     parser.add_argument("--metrics", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--labels", action=argparse.BooleanOptionalAction, default=True)
@@ -309,7 +322,10 @@ def main() -> None:
         if arguments.metrics:
             by_metric(bench, arguments.rounds, console)
         if arguments.scan:
-            of_a_scan(bench, max(1, arguments.rounds // 3), console)
+            few = Bench(
+                classifier, batch[: arguments.scan_pictures], arguments.labels, arguments.samples
+            )
+            of_a_scan(few, arguments.rounds, console)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 
 import pytest
 import torch
@@ -67,6 +68,23 @@ def test_the_record_says_what_it_was_made_of() -> None:
     assert calibration.pictures == 20
     assert calibration.size == (224, 224)
     assert set(calibration.probes) == {probe.name for probe in SHIPPED}
+
+
+SLOWEST, TYPICAL = 6.0, 0.5
+"""Milliseconds a picture of 224 x 224 at the last rung: of any probe, and the median of all."""
+
+
+@every
+def test_no_probe_costs_more_than_its_share(probe: Probe) -> None:
+    record = recorded(probe.name)
+    assert record is not None
+    assert record.milliseconds <= SLOWEST
+
+
+def test_the_probes_are_cheap_in_the_median() -> None:
+    """If this fails and `make bench` does not, the record was made on a busy machine."""
+    costs = [each.milliseconds for each in read(probes_dir() / CALIBRATION).probes.values()]
+    assert median(costs) <= TYPICAL
 
 
 @pytest.fixture(scope="module")

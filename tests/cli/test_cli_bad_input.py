@@ -49,6 +49,9 @@ def test_no_model(cli: Run) -> None:
         ("--device foo", "unknown --device 'foo': one of auto, cuda, cuda:N, mps, cpu"),
         ("--device meta", "unsupported --device 'meta'"),
         ("--device cuda:99", "--device cuda:99: there is"),
+        ("--gradient-samples 2 --no-gradients", "--gradient-samples would have no effect"),
+        ("--select noise --worst-objective kl", "--worst-objective would have no effect"),
+        ("--use-ema", "--use-ema asks for averaged weights and there are none"),
         ("--batch-size 0", "--batch-size: '0' is wrong"),
         ("--batch-size many", "--batch-size: 'many' is wrong"),
         ("--workers -2", "--workers: '-2' is wrong"),
@@ -330,3 +333,20 @@ def test_bad_input_in_a_process_of_its_own(process: Run, tmp_path: Path) -> None
     assert (ended.code, ended.stdout) == (3, "")
     assert "did you mean 'resnet50'?" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_pictures_that_are_not_there_are_said_before_a_model_is_opened(
+    cli: Run, tmp_path: Path
+) -> None:
+    """The model is none either, and takes minutes to load where it is large."""
+    ended = cli("scan", "nowhere.pt", "--data", "nowhere")
+    assert (ended.code, ended.stdout) == (3, "")
+    assert "there is no folder or picture nowhere that can be read" in ended.stderr
+    assert "nowhere.pt" not in ended.stderr
+
+
+def test_a_name_is_not_described(cli: Run) -> None:
+    ended = cli("models", "describe", "resnet18")
+    assert (ended.code, ended.stdout) == (3, "")
+    assert "resnet18: no such file or folder" in ended.stderr
+    assert "opened by semaudit scan" in ended.stderr

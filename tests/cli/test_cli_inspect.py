@@ -13,6 +13,10 @@ import pytest
 from PIL import Image
 from shared import ARCH, Ended, Run
 
+import semaudit
+from semaudit import models
+from semaudit.images import open_folder
+
 pytest.importorskip("matplotlib")
 
 FACTORY = "import pathlib\npathlib.Path('ran').touch()\ndef make():\n    raise SystemExit\n"
@@ -256,14 +260,20 @@ def test_other_pictures(cli: Run, made: Path, pictures: Path, tmp_path: Path) ->
     refused(cli("inspect", str(made), "--data", str(other)), 3, "is not among those")
 
 
-def test_an_audit_made_in_python_names_no_files(
-    cli: Run, audited: Path, checkpoint: Path, pictures: Path
+def test_an_audit_of_what_was_in_memory_names_no_files(
+    cli: Run, checkpoint: Path, pictures: Path, tmp_path: Path
 ) -> None:
+    size = models.PreprocessingOverrides(img_size=32)
+    model = models.load(checkpoint, arch=ARCH, overrides=size)
+    source = open_folder(pictures, model.preprocessing, model.class_names, model.num_classes)
+    audited = tmp_path / "audit"
+    semaudit.scan(model, source, select="brightness", device="cpu", out=audited)
     refused(cli("inspect", str(audited)), 2, "Name them with --data", "inspecting.break_of")
     data = ("--data", str(pictures))
     refused(cli("inspect", str(audited), *data), 2, "Name it with --model", "break_of")
-    given = ("--model", str(checkpoint), "--worst", "1", "--out", "x")
-    assert cli("inspect", str(audited), *data, *given).code == 0
+    named = ("--model", str(checkpoint), "--arch", ARCH)
+    ended = cli("inspect", str(audited), *data, *named, "--worst", "1", "--out", "x")
+    assert ended.code == 0, ended.stderr
 
 
 def test_hostile_ids(cli: Run, checkpoint: Path, tmp_path: Path) -> None:
@@ -337,3 +347,11 @@ def test_matplotlib_is_asked_for_before_the_work(
         importlib.util, "find_spec", lambda name, *a: None if name == "matplotlib" else whole(name)
     )
     refused(cli("inspect", str(made)), 2, "semaudit[plots]")
+
+
+def test_it_repeats_why_an_audit_is_not_to_be_trusted(cli: Run, copy: Path) -> None:
+    doubt = {"name": "rounding", "meaning": "a stage rounds", "evidence": "3 of 8 [pictures]"}
+    change(copy, "report.json", lambda document: document["doubts"].append(doubt))
+    ended = cli("inspect", str(copy), "--worst", "1")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "untrustworthy: rounding: a stage rounds (3 of 8 [pictures])" in ended.stdout

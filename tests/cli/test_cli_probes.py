@@ -109,6 +109,25 @@ def is_the_identity_at_strength_0(images, strength, draw):
     return images * (0.8 - strength) + 0.2
 
 
+@bad(stepwise=True)
+def steps_at_0_too(images, strength, draw):
+    """Always blends in some white, and calls it a step."""
+    return images * 0.8 + 0.2 + 0 * torch.as_tensor(strength).to(images)
+
+
+@bad()
+def starts_with_a_third(images, strength, draw):
+    """Blends in a little white before any strength."""
+    return images.lerp(torch.ones_like(images), 0.03 + torch.as_tensor(strength).to(images))
+
+
+@bad(stepwise=True, channels=None)
+def steps_up(images, strength, draw):
+    """Whole steps of light, the first at any strength above 0."""
+    each = (torch.as_tensor(strength).to(images) * 9.9).ceil()
+    return images - 0.02 * each
+
+
 @bad()
 def leaves_its_input_alone(images, strength, draw):
     """Works in place."""
@@ -286,6 +305,8 @@ def test_the_place_is_named(checked: Ended) -> None:
     ("subject", "clause", "fault"),
     [
         ("writes_into_the_draw", "leaves its input alone", "it changed a field of the draw"),
+        ("steps_at_0_too", "is the identity at strength 0", "at strength 0 the function itself"),
+        ("starts_with_a_third", "is the identity at strength 0", "next to nothing"),
         ("leaves_the_range", "stays in range", "returns values in [0, 2.6]"),
         ("leaves_nothing_in_range", "stays in range", "takes away a change of"),
         ("hides_that_it_draws", "leaves global generators alone", "other global seeds change"),
@@ -302,7 +323,7 @@ def test_the_other_ways_to_break_a_clause(
 
 
 def test_what_is_right_passes(checked: Ended) -> None:
-    for subject in ("nothing_is_wrong", "nothing_is_wrong_either"):
+    for subject in ("nothing_is_wrong", "nothing_is_wrong_either", "steps_up"):
         verdicts = lines(checked, subject)
         assert len(verdicts) == 14
         assert set(verdicts.values()) == {"pass"}

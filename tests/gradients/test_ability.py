@@ -11,7 +11,7 @@ from known_models import Constant, Linear, Threshold
 from torch import Tensor, nn
 
 from gradients.at import SIZE, Tanh, columns, deviations, jacobian, placed, some_pictures
-from semaudit.errors import ModelError
+from semaudit.errors import UsageError
 from semaudit.gradients import survey
 from semaudit.gradients.along import Slopes
 from semaudit.trace import look
@@ -230,7 +230,7 @@ def test_a_model_that_does_not_run_is_an_error() -> None:
         def forward(self, images: Tensor) -> Tensor:
             raise ValueError("no")
 
-    with pytest.raises(ModelError, match="fails on pictures"):
+    with pytest.raises(UsageError, match="fails on pictures"):
         survey(placed(Broken(SIZE, 4, seed=1)))
 
 

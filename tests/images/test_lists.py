@@ -195,3 +195,19 @@ def test_another_unicode_form_of_a_name_is_pointed_at(folder: Path, paint: Paint
     paint(folder / "caf\u00e9.png")
     with pytest.raises(ImageError, match="there is one in the Unicode form NFC"):
         listed(folder / "l.csv", "path\ncafe\u0301.png\n")
+
+
+def test_a_column_that_is_there_twice_is_refused(folder: Path) -> None:
+    with pytest.raises(ImageError, match="has 2 columns 'label'; rename one"):
+        listed(folder / "l.csv", "path,label,label\na.png,cat,dog\n")
+
+
+def test_another_column_of_labels_is_named(folder: Path) -> None:
+    found = listed(folder / "l.csv", 'path,labels,label\na.png,no,cat\n"sub/b, c.png",no,7\n')
+    (note,) = found.notes
+    assert note == (
+        "labels are those of the column label; labels could be meant too (--label-column)"
+    )
+    chosen = listed(folder / "l.csv", "path,labels,label\na.png,no,cat\n", label_column="labels")
+    assert chosen.notes == ()
+    assert chosen.labels == ["no"]

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from semaudit.errors import ModelError
+from semaudit.errors import ModelError, UsageError
 from semaudit.models.files.contents import Contents, read
 from semaudit.models.files.prefixes import AVERAGED as AVERAGED_PREFIXES
 from semaudit.models.files.prefixes import PREFIXES, stages, stripped
@@ -93,7 +93,7 @@ def test_averaged_weights_beside_plain_ones_in_one_state_dict(tmp_path, prefix):
 
 
 def test_use_ema_without_any_is_an_error_that_names_the_keys(tmp_path):
-    with pytest.raises(ModelError, match=r"there are none; .*conv1\.weight, bn1\.weight"):
+    with pytest.raises(UsageError, match=r"there are none; .*conv1\.weight, bn1\.weight"):
         saved({"model": NET}, tmp_path, use_ema=True)
 
 

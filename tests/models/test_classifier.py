@@ -225,7 +225,7 @@ def test_check_names_the_size_that_a_model_fails_on():
     module = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5))
     sound = load(module, num_classes=5, overrides=PreprocessingOverrides(img_size=8))
     sound.check()
-    with pytest.raises(ModelError, match=r"\(3, 9, 9\): RuntimeError.*--img-size"):
+    with pytest.raises(UsageError, match=r"\(3, 9, 9\): RuntimeError.*Leave --img-size out"):
         load(module, num_classes=5, overrides=PreprocessingOverrides(img_size=9)).check()
 
 

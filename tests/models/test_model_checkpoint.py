@@ -215,3 +215,10 @@ def test_a_checkpoint_that_fits_several_architectures_is_a_usage_error(tiny, tmp
     with pytest.raises(UsageError, match=r"fits 2 architectures(.|\n)*--arch best"):
         load(str(path))
     assert candidates(path) == ["efficientnet_lite0", "tf_efficientnet_lite0"]
+
+
+def test_sizes_that_a_recognised_file_does_not_have_are_a_wrong_setting(tiny, tmp_path):
+    path = tmp_path / "m.pt"
+    torch.save(tiny(ARCH, num_classes=7).state_dict(), path)
+    with pytest.raises(UsageError, match=r"misshapen(.|\n)*\(under --num-classes\)"):
+        load(path, num_classes=8)

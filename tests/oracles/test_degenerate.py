@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
-from known_models import ON_CPU, Constant, OneClass, pictures
+from known_models import ON_CPU, Constant, Linear, OneClass, pictures
+from torch import nn
 
 import semaudit
 from semaudit.report.document import Outcome
@@ -74,3 +76,46 @@ def test_one_picture_shows_a_constant_model_by_the_reference_pictures() -> None:
 
 def test_pictures_that_are_alike_do_not_make_a_model_degenerate() -> None:
     assert scan(OneClass(), IMAGES[:1].expand(5, -1, -1, -1)).report.degenerate is None
+
+
+class Undecided(nn.Module):
+    """Of 8 classes, none is ever much likelier; ``sureness`` makes one so."""
+
+    num_classes = 8
+
+    def __init__(self, sureness: float) -> None:
+        super().__init__()
+        self.inner = Linear(SIZE, 8, seed=1, scale=1.0)
+        self.sureness = sureness
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.sureness * self.inner(images)
+
+
+def information(module: nn.Module) -> float:
+    """Of picture and output, in bits, by numpy from the definition."""
+    p = module(IMAGES).detach().softmax(1).double().numpy()
+    return float((p * np.log2(p / p.mean(0))).sum(1).mean())
+
+
+def test_a_model_as_if_it_were_never_trained_is_a_warning() -> None:
+    random = Undecided(0.02)
+    assert 0.001 < information(random) < 0.1
+    (warning,) = [each for each in scan(random, IMAGES).report.warnings if "never trained" in each]
+    assert f"they tell {information(random):.2g} bits" in warning
+    assert scan(random, IMAGES).report.degenerate is None
+
+
+@pytest.mark.parametrize(("sureness", "count"), [(2.0, 12), (0.02, 9)])
+def test_neither_what_tells_pictures_apart_nor_few_pictures_are(
+    sureness: float, count: int
+) -> None:
+    warnings = scan(Undecided(sureness), IMAGES[:count]).report.warnings
+    assert not any("never trained" in each for each in warnings)
+
+
+def test_what_is_sure_of_pictures_that_are_alike_is_not_taken_for_untrained() -> None:
+    """Twelve of one kind tell no more than a random network does, but the answer is clear."""
+    alike = IMAGES[-1:].expand(12, -1, -1, -1) * torch.linspace(0.99, 1, 12).view(-1, 1, 1, 1)
+    report = scan(OneClass(), alike).report
+    assert not any("never trained" in each for each in report.warnings)

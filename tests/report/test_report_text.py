@@ -190,3 +190,15 @@ def test_a_degenerate_model_is_named_everywhere(report: Report) -> None:
     for shown in (terminal(named), to_markdown(named)):
         assert "withheld: the model is degenerate" in shown
         assert "the same for all" in shown
+
+
+def test_no_interval_of_usual_numbers_is_folded_on_a_terminal_of_80_columns(
+    report: Report,
+) -> None:
+    console = Console(file=io.StringIO(), width=80, highlight=False)
+    print_report(report, console)
+    families = console.file.getvalue().partition("Families")[2]  # type: ignore[attr-defined]
+    lines = families.partition("Gradients")[0].splitlines()
+    usual = [line for line in lines if "e-" not in line and " % " in line]
+    assert len(usual) > 3
+    assert all(line.count("[") == line.count("]") == 2 for line in usual)

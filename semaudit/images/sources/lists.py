@@ -66,7 +66,10 @@ def find_in_list(
     columns = _columns(table, data, path_column, label_column)
     if not labels:
         columns = Columns(columns.path, None, columns.split)
+    _refuse_doubled(table.header, columns, data)
     rows, notes = _rows(table, columns, data, split)
+    if labels and label_column is None:
+        notes += _rivals(table.header, columns)
     if labels and columns.label is None:
         notes += _unlabelled(table, columns, data)
     if not rows:
@@ -119,8 +122,35 @@ def _unlabelled(table: Table, columns: Columns, data: Path) -> tuple[str, ...]:
 
 def _guess(header: Sequence[str], usual: Sequence[str]) -> str | None:
     """Return the column with the most usual name."""
+    return next(iter(_usual(header, usual)), None)
+
+
+def _usual(header: Sequence[str], usual: Sequence[str]) -> list[str]:
+    """The columns with usual names, the most usual first."""
     plain = {name.strip().casefold().replace(" ", "_"): name for name in reversed(header)}
-    return next((plain[name] for name in usual if name in plain), None)
+    return [plain[name] for name in usual if name in plain]
+
+
+def _refuse_doubled(header: Sequence[str], columns: Columns, data: Path) -> None:
+    """Refuse a column that is there twice: either could be meant.
+
+    Raises:
+        ImageError: naming it.
+    """
+    for column in (columns.path, columns.label, columns.split):
+        if column is not None and header.count(column) > 1:
+            raise ImageError(f"{data} has {header.count(column)} columns {column!r}; rename one")
+
+
+def _rivals(header: Sequence[str], columns: Columns) -> tuple[str, ...]:
+    """A note where another column could be that of the labels as well."""
+    others = [name for name in _usual(header, LABEL_COLUMNS) if name != columns.label]
+    if columns.label is None or not others:
+        return ()
+    return (
+        f"labels are those of the column {columns.label}; {_listed(others)} could be meant too "
+        "(--label-column)",
+    )
 
 
 def _is_header(cells: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from semaudit.errors import ModelError
+from semaudit.errors import ModelError, UsageError
 from semaudit.models.files.prefixes import (
     Stage,
     is_network,
@@ -70,8 +70,8 @@ def read(path: Path, *, use_ema: bool = False, unsafe: bool = False) -> Contents
         unsafe: load what holds code too, which runs code from the file.
 
     Raises:
-        ModelError: it cannot be read, is no checkpoint, holds code and ``unsafe`` is not set, or
-            has no averaged weights though ``use_ema`` is set.
+        ModelError: it cannot be read, is no checkpoint, or holds code and ``unsafe`` is not set.
+        UsageError: it has no averaged weights though ``use_ema`` is set.
     """
     path = find_file(path)
     kind = sniff(path)
@@ -83,8 +83,8 @@ def read(path: Path, *, use_ema: bool = False, unsafe: bool = False) -> Contents
     content, header = _content(path, kind, unsafe=unsafe)
     try:
         return _contents(path, kind, content, header, use_ema=use_ema)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+    except (ModelError, UsageError) as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def find_file(path: Path) -> Path:
@@ -157,7 +157,7 @@ def _choose(
     """Choose between plain and averaged weights: the state, whether it is averaged, and notes.
 
     Raises:
-        ModelError: averaged weights are asked for and there are none.
+        UsageError: averaged weights are asked for and there are none.
     """
     plain, beside = split_averaged(state)
     if beside and is_network(plain):
@@ -167,7 +167,7 @@ def _choose(
         return (beside, True, notes) if use_ema else (plain, averaged, notes)
     averaged = averaged or bool(beside)
     if use_ema and not averaged:
-        raise ModelError(
+        raise UsageError(
             "--use-ema asks for averaged weights and there are none; the weights are named "
             f"{_first(state)}. Leave the flag out"
         )

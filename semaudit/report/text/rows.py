@@ -102,7 +102,7 @@ def family_rows(report: Report, *, brief: bool = False) -> list[tuple[str, ...]]
             name,
             _flips(flips),
             f"{number(shift.value)} {interval(shift)}",
-            f"{number(jump.value)} {interval(jump)}",
+            _said(jump, brief=brief),
             *_more_cells(report, scope, name, brief=brief),
         )
         rows.append((scope == "all", -shift.value, cells))

@@ -1,0 +1,50 @@
+"""Limits at the end of a metric's range, which no finite sample can show to be kept."""
+
+from __future__ import annotations
+
+import math
+
+from semaudit.gates.binding import BoundGate
+from semaudit.statistics import Evidence
+
+_DIGITS = 3
+
+
+def at_the_edge(bound: BoundGate) -> bool:
+    """Whether only a metric that stands at the very end of its range would keep the limit."""
+    low, high = bound.bounds
+    return bound.gate.limit == (low if bound.gate.at_most else high)
+
+
+def reason(bound: BoundGate, best: Evidence, level: float) -> str:
+    """Say that pictures cannot show it, and which limit as many could.
+
+    Args:
+        bound: a gate at the edge.
+        best: the evidence of the best that so many pictures can give: all at the end of the range.
+        level: the error rate that the gate is judged at.
+    """
+    gate = bound.gate
+    said = (
+        f"no number of pictures can show that {gate.metric} is exactly {gate.limit:g}, the end of "
+        "its range, for the next picture may differ"
+    )
+    low, high = best.interval(level)
+    shown = high if gate.at_most else low
+    if not math.isfinite(shown) or shown == bound.bounds[1 if gate.at_most else 0]:
+        return f"{said}: limit something weaker"
+    counted = f"{best.n:,} picture{'s' * (best.n != 1)}"
+    confidence = f"{100 * (1 - level):.4g} % confidence"
+    if shown == gate.limit:
+        side = "above" if gate.at_most else "below"
+        return f"{said}; {counted} at {gate.limit:g} show any limit {side} it at {confidence}"
+    operator = "<=" if gate.at_most else ">="
+    subject = gate.text.rpartition(operator)[0].strip()
+    weaker = f"{subject}{operator}{_outward(shown, up=gate.at_most):g}"
+    return f"{said}; {counted} at {gate.limit:g} can show {weaker} at {confidence}"
+
+
+def _outward(value: float, *, up: bool) -> float:
+    """Rounded to a few digits, never to a limit that is harder to keep."""
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - _DIGITS + 1)
+    return (math.ceil if up else math.floor)(value / step) * step
