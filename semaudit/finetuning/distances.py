@@ -16,20 +16,27 @@ from semaudit import divergence
 from semaudit.errors import UsageError
 from semaudit.metrics.views import View
 
-Distance = Literal["jsd", "kl", "probability", "logit", "feature"]
+Distance = Literal["jsd", "kl", "prob", "logit", "cosine", "jsd-views"]
 
 DISTANCE_NAMES: tuple[Distance, ...] = get_args(Distance)
 
 
-def shift(clean: View, views: Sequence[View]) -> Tensor:
-    """The semantic shift, (n,) in [0, 1]; of several views, AugMix's divergence of them all.
+def jsd(clean: View, views: Sequence[View]) -> Tensor:
+    """The semantic shift of a scan, the mean over views, (n,) in [0, 1].
 
-    With one view it is the very shift of a scan: the Jensen-Shannon divergence in bits; of
-    embeddings (1 - cos) / 2. With more, the mean KL of each output to their mean, as a share of its
-    largest value, log2 of their number (Hendrycks et al. 2020, "AugMix").
+    The Jensen-Shannon divergence in bits; of embeddings (1 - cos) / 2.
     """
-    if len(views) == 1 or clean.activation == "none":
-        return _mean([clean.shift_to(view) for view in views])
+    return _mean([clean.shift_to(view) for view in views])
+
+
+def jsd_views(clean: View, views: Sequence[View]) -> Tensor:
+    """How far all outputs for a picture lie from their mean, (n,) in [0, 1].
+
+    The mean KL of each output to their mean, as a share of its largest value, log2 of their number
+    (Hendrycks et al. 2020, "AugMix"). Embeddings have no mean distribution: of them, `jsd`.
+    """
+    if clean.activation == "none":
+        return jsd(clean, views)
     outputs = torch.stack([view.distributions for view in (clean, *views)])
     return divergence.jensen_shannon_of(outputs).mean(-1)
 
@@ -44,8 +51,11 @@ def kl(clean: View, views: Sequence[View]) -> Tensor:
     )
 
 
-def probability(clean: View, views: Sequence[View]) -> Tensor:
-    """Squared Euclidean distance of the probabilities, the mean over views, (n,) in [0, 2]."""
+def prob(clean: View, views: Sequence[View]) -> Tensor:
+    """Squared Euclidean distance of the probabilities, the mean over views, (n,).
+
+    At most 2 for a softmax, and at most the number of labels for those.
+    """
     return _mean([(clean.probabilities - view.probabilities).square().sum(-1) for view in views])
 
 
@@ -54,15 +64,19 @@ def logit(clean: View, views: Sequence[View]) -> Tensor:
     return _mean([(clean.scores - view.scores).square().mean(-1) for view in views])
 
 
-def feature(clean: View, views: Sequence[View]) -> Tensor:
-    """1 - cos of the features before the last layer, the mean over views, (n,) in [0, 2]."""
+def cosine(clean: View, views: Sequence[View]) -> Tensor:
+    """1 - cos of the features before the last layer, the mean over views, (n,) in [0, 2].
+
+    Raises:
+        UsageError: the model shows no features.
+    """
     return _mean([_cosine(clean.features, view.features) for view in views])
 
 
 def _cosine(features: Tensor | None, other: Tensor | None) -> Tensor:
     if features is None or other is None:
         raise UsageError(
-            "--distance feature needs the input of the last classifying layer, and this model "
+            "--distance cosine needs the input of the last classifying layer, and this model "
             "shows none: take another distance"
         )
     return divergence.cosine_distance(features, other)
@@ -73,9 +87,10 @@ def _mean(values: Sequence[Tensor]) -> Tensor:
 
 
 DISTANCES: dict[Distance, Callable[[View, Sequence[View]], Tensor]] = {
-    "jsd": shift,
+    "jsd": jsd,
     "kl": kl,
-    "probability": probability,
+    "prob": prob,
     "logit": logit,
-    "feature": feature,
+    "cosine": cosine,
+    "jsd-views": jsd_views,
 }

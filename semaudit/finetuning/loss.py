@@ -13,6 +13,8 @@ from semaudit.divergence import kullback_leibler
 from semaudit.finetuning.distances import DISTANCES, Distance
 from semaudit.metrics.views import View
 
+TERMS = ("cross_entropy", "anchor", "shift", "gradient")
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -23,6 +25,7 @@ class Objective:
         distance: DS, a name in `DISTANCES`.
         cross_entropy: weight of the labels' cross-entropy.
         anchor: weight of the divergence from the original model's output on the clean picture.
+        gradient: weight of the squared input gradient.
         detach_clean: whether the continuity term leaves the clean output alone, and only pulls the
             changed one to it.
         on_changed: whether the task is set on changed pictures too: augmentation.
@@ -32,6 +35,7 @@ class Objective:
     distance: Distance = "jsd"
     cross_entropy: float = 0.0
     anchor: float = 1.0
+    gradient: float = 0.0
     detach_clean: bool = False
     on_changed: bool = False
 
@@ -41,9 +45,9 @@ class Objective:
         return self.cross_entropy > 0
 
     @property
-    def needs_original(self) -> bool:
-        """Whether the original model's output is looked at."""
-        return self.anchor > 0
+    def needs_views(self) -> bool:
+        """Whether changed pictures are looked at."""
+        return self.alpha > 0 or self.on_changed
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Terms:
     cross_entropy: Tensor
     anchor: Tensor
     shift: Tensor
+    gradient: Tensor
 
     def total(self, objective: Objective) -> Tensor:
         """The weighted sum, (n,)."""
@@ -60,7 +65,12 @@ class Terms:
             objective.cross_entropy * self.cross_entropy
             + objective.anchor * self.anchor
             + objective.alpha * self.shift
+            + objective.gradient * self.gradient
         )
+
+    def sums(self) -> Tensor:
+        """The sum over pictures of each part, in the order of `TERMS`, (4,), without a graph."""
+        return torch.stack([getattr(self, name).detach().sum() for name in TERMS])
 
 
 def terms(
@@ -74,7 +84,8 @@ def terms(
 
     Args:
         objective: what is descended.
-        clean: the student on the clean pictures.
+        clean: the student on the clean pictures; where the input gradient is penalised, these are
+            at the root of its graph.
         views: on changed forms of them; may be none.
         original: the original model on the clean pictures, where it is an anchor.
         labels: (n,) output indices, -1 for none, which has no cross-entropy.
@@ -89,6 +100,7 @@ def terms(
         if original is not None and objective.anchor
         else zero,
         shift=_shift(objective, clean, views) if views and objective.alpha else zero,
+        gradient=_gradient(clean) if objective.gradient else zero,
     )
 
 
@@ -100,7 +112,10 @@ def _shift(objective: Objective, clean: View, views: Sequence[View]) -> Tensor:
 
 
 def _cross_entropy(view: View, labels: Tensor) -> Tensor:
-    """In nats, as everywhere in training; 0 where there is no label."""
+    """In nats, as everywhere in training; 0 where there is no label.
+
+    Of labels that each hold or not, the one given holds and nothing is said of the others.
+    """
     known = labels >= 0
     loss = F.nll_loss(view.log_probabilities, labels.clamp_min(0), reduction="none")
     return loss * known
@@ -111,6 +126,17 @@ def _anchor(original: View, view: View) -> Tensor:
     if view.activation == "none":
         return original.shift_to(view)
     return kullback_leibler(original.distributions, view.distributions).mean(-1)
+
+
+def _gradient(clean: View) -> Tensor:
+    """|d log p(top class) / dx|**2, (n,): how steep the answer is (Drucker and Le Cun 1992).
+
+    Not of the loss itself, as there, whose gradient is 0 where an anchor is met.
+    """
+    values = clean.logits if clean.activation == "none" else clean.log_probabilities
+    top = values.gather(1, clean.top_class[:, None]).sum()
+    (slope,) = torch.autograd.grad(top, clean.images, create_graph=True)
+    return slope.flatten(1).square().sum(1).to(clean.logits.dtype)
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:
