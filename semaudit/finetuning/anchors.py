@@ -1,0 +1,66 @@
+"""What the original model says of the clean pictures: looked at once where that can be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semaudit.finetuning.pictures import Pictures
+from semaudit.images import as_float
+from semaudit.look import look
+from semaudit.metrics.views import View, precise
+from semaudit.models import Classifier
+
+KEPT = 25_000_000
+"""Outputs, of pictures times classes, that are kept."""
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """The original's answers.
+
+    Attributes:
+        original: asked where the answers are not kept.
+        wanted: whether they are wanted at all.
+        rows: where the answer of each picture is kept.
+        logits: (n, classes), float32, those that are kept; None: each is asked for again.
+    """
+
+    original: Classifier
+    wanted: bool
+    rows: dict[str, int]
+    logits: Tensor | None
+
+    def __call__(self, images: Tensor, image_ids: Sequence[str]) -> View | None:
+        """The original's view of clean images (n, c, h, w)."""
+        if not self.wanted:
+            return None
+        if self.logits is None:
+            with torch.no_grad():
+                return look(self.original, images.detach())
+        rows = [self.rows[image_id] for image_id in image_ids]
+        logits = self.logits[rows].to(images.device, precise(images.device))
+        return View(images.detach(), logits, None, self.original.activation)
+
+
+def anchors_of(original: Classifier, pictures: Pictures, rows: Sequence[int]) -> Anchors:
+    """Ask the original about the pictures at these indices, in their order, if that can be kept.
+
+    The batches are always the same: so an answer is the same to the last bit in every run.
+    """
+    if len(rows) * original.num_classes > KEPT:
+        return Anchors(original, True, {}, None)
+    image_ids: list[str] = []
+    logits: list[Tensor] = []
+    with torch.no_grad():
+        for batch in pictures.batches(rows, _BATCH):
+            images = as_float(batch.images, original.placement.device)
+            logits.append(original(images).logits.float().cpu())
+            image_ids += batch.image_ids
+    kept = {image_id: row for row, image_id in enumerate(image_ids)}
+    return Anchors(original, True, kept, torch.cat(logits))
