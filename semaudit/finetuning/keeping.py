@@ -1,0 +1,124 @@
+"""What an unfinished run leaves: all that it needs to go on as if it had not been broken off."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semaudit.errors import UsageError
+from semaudit.files import appearing_file
+from semaudit.folder import partial
+
+STATE, LOG = "state.pt", "log.jsonl"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The state of a run.
+
+    Attributes:
+        updates: how many are done.
+        seconds: how long they took.
+        tensors: weights, optimizer, average.
+    """
+
+    updates: int
+    seconds: float
+    tensors: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Keeps a run's state in a folder beside what it will write.
+
+    Attributes:
+        folder: the folder.
+        identity: what the run rests on: a run that rests on something else cannot go on from it.
+    """
+
+    folder: Path
+    identity: dict[str, Any]
+
+    @classmethod
+    def beside(cls, out: Path, identity: dict[str, Any]) -> Keeper:
+        """The keeper of a run that will write ``out``."""
+        return cls(partial(out), json.loads(json.dumps(identity)))
+
+    def save(self, kept: Kept) -> None:
+        """Write the state, whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            "identity": json.dumps(self.identity),
+            "updates": kept.updates,
+            "seconds": kept.seconds,
+            "tensors": kept.tensors,
+        }
+        with appearing_file(self.folder / STATE) as work:
+            torch.save(state, work)
+
+    def load(self) -> Kept | None:
+        """The state, or None where there is none.
+
+        Raises:
+            UsageError: it is another run's, or cannot be read.
+        """
+        path = self.folder / STATE
+        if not path.is_file():
+            return None
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            identity = json.loads(state["identity"])
+            kept = Kept(state["updates"], state["seconds"], state["tensors"])
+        except Exception as error:  # whatever torch raises on a damaged file
+            raise UsageError(
+                f"{path} cannot be read ({type(error).__name__}): start afresh with --force"
+            ) from error
+        different = [key for key in self.identity if identity.get(key) != self.identity[key]]
+        if different:
+            said = "; ".join(
+                f"{key} was {_short(identity.get(key))} and is {_short(self.identity[key])}"
+                for key in different
+            )
+            raise UsageError(
+                f"{self.folder} is of another run: {said}. Give what was given then, or start "
+                "afresh with --force"
+            )
+        return kept
+
+    def forget(self) -> None:
+        """Take the folder away."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:18]}...{text[-18:]}"
+
+
+class Log:
+    """A JSON-lines file, a line an update or validation; lines after a resumed one go.
+
+    Args:
+        path: None writes nowhere, as in processes other than the main one.
+        updates: how many are done: what a broken run wrote of later ones is taken back.
+    """
+
+    def __init__(self, path: Path | None, updates: int = 0) -> None:
+        self._path = path
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.read_text("utf-8").splitlines() if path.is_file() and updates else []
+        kept = [line for line in before if json.loads(line)["update"] <= updates]
+        path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+
+    def write(self, **line: object) -> None:
+        """Add a line."""
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")

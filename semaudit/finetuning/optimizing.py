@@ -1,0 +1,66 @@
+"""timm's optimizers, schedules and averages, made by a recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from semaudit.errors import UsageError
+from semaudit.finetuning.recipe import Recipe
+
+
+def optimizer_of(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return timm's optimizer of the weights that take gradients.
+
+    Raises:
+        UsageError: timm has no such optimizer, or it cannot be made so.
+    """
+    from timm.optim import create_optimizer_v2
+
+    try:
+        made: torch.optim.Optimizer = create_optimizer_v2(
+            module,
+            opt=recipe.opt,
+            lr=recipe.lr,
+            weight_decay=recipe.weight_decay,
+            momentum=recipe.momentum,
+            layer_decay=recipe.layer_decay,
+        )
+    except (AssertionError, ImportError, TypeError, ValueError) as error:
+        raise UsageError(f"--opt {recipe.opt}: timm cannot make it: {error}") from error
+    return made
+
+
+def schedule_of(optimizer: Any, recipe: Recipe, updates: int, per_epoch: int) -> Any:
+    """Return timm's schedule over so many updates; None leaves the rate as it is."""
+    from timm.scheduler import create_scheduler_v2
+
+    # The optimizer beneath: timm looks for torch's own class.
+    bare = getattr(optimizer, "optimizer", optimizer)
+    # In updates throughout: an epoch of a small set may be a few of them.
+    warmup = min(round(recipe.warmup_epochs * per_epoch), updates - 1)
+    schedule, _ = create_scheduler_v2(
+        bare,
+        sched=recipe.sched,
+        num_epochs=updates,
+        warmup_epochs=warmup,
+        warmup_lr=0.0,
+        min_lr=recipe.min_lr,
+        step_on_epochs=False,
+        updates_per_epoch=1,
+    )
+    return schedule
+
+
+def average_of(module: nn.Module, recipe: Recipe) -> Any:
+    """Return timm's moving average of the weights, or None where none is wanted.
+
+    The decay warms up, as a short run would else keep the original's weights.
+    """
+    from timm.utils import ModelEmaV3
+
+    if not recipe.model_ema:
+        return None
+    return ModelEmaV3(module, decay=recipe.model_ema_decay, use_warmup=True)

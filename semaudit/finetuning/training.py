@@ -1,0 +1,268 @@
+"""The loop: updates, validation along the way, and a state from which it can go on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from semaudit.finetuning.engine import Engine
+from semaudit.finetuning.keeping import Keeper, Kept, Log
+from semaudit.finetuning.loss import TERMS
+from semaudit.finetuning.optimizing import average_of, optimizer_of, schedule_of
+from semaudit.finetuning.pictures import Pictures, order_of
+from semaudit.finetuning.recipe import Recipe
+from semaudit.finetuning.step import Stepper
+from semaudit.finetuning.student import Weights, weights_of
+from semaudit.finetuning.validation import Validation
+from semaudit.images import Batch
+from semaudit.metrics.views import View
+
+KEEP_EVERY = 60.0
+"""Seconds between two states on disk, at the least."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """How far training is.
+
+    Attributes:
+        update: how many updates are done.
+        updates: how many there will be.
+        loss: of the last one, the mean over pictures.
+        terms: its parts, by name, not weighted.
+        shift: on validation, last seen; None before.
+        stage: what is being done.
+    """
+
+    update: int
+    updates: int
+    loss: float = math.nan
+    terms: dict[str, float] | None = None
+    shift: float | None = None
+    stage: str = "training"
+
+
+Watch = Callable[[Tick], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a run is, in updates."""
+
+    updates: int
+    per_epoch: int
+    batch: int
+
+    @classmethod
+    def of(cls, recipe: Recipe, pictures: int, world: int) -> Plan:
+        """The plan of a recipe; a set smaller than a batch is one batch."""
+        batch = min(recipe.batch_size * recipe.grad_accum_steps, pictures)
+        batch = max(batch // world, 1) * world  # even shares
+        per_epoch = max(pictures // batch, 1)
+        return cls(recipe.steps or recipe.epochs * per_epoch, per_epoch, batch)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How training ended.
+
+    Attributes:
+        weights: of the last good state, or their average.
+        updates: that led there.
+        why: what ended it; None: it was done.
+        seconds: it took, broken runs included.
+        forward: pictures in a forward, after any halving.
+    """
+
+    weights: Weights
+    updates: int
+    why: str | None
+    seconds: float
+    forward: int
+
+
+class Trainer:
+    """Trains a student.
+
+    Args:
+        stepper: takes the gradients.
+        recipe: how.
+        plan: how long.
+        pictures: of which.
+        rows: some are trained on.
+        validation: the running one, and what the original answers there.
+        log: of every update.
+        watch: told after every update.
+        keeper: of states on disk; None keeps none.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        recipe: Recipe,
+        plan: Plan,
+        pictures: Pictures,
+        rows: tuple[int, ...],
+        validation: tuple[Validation, View],
+        log: Log,
+        watch: Watch = lambda _: None,
+        keeper: Keeper | None = None,
+    ) -> None:
+        self.stepper, self.recipe, self.plan = stepper, recipe, plan
+        self._pictures, self._rows = pictures, rows
+        self._validation, self._original = validation
+        self._log, self._watch, self._keeper = log, watch, keeper
+        self._module = stepper.student.module
+        self._weights = [each for each in self._module.parameters() if each.requires_grad]
+        bare = optimizer_of(self._module, recipe)
+        self._schedule = schedule_of(bare, recipe, plan.updates, plan.per_epoch)
+        self._average = average_of(self._module, recipe)
+        self._optimizer = stepper.engine.prepared(bare)
+        self._bare = bare
+        self.update, self.seconds = 0, 0.0
+        self._shift: float | None = None
+        self._good = (0, weights_of(self._module))
+
+    @property
+    def _engine(self) -> Engine:
+        return self.stepper.engine
+
+    def restore(self, kept: Kept) -> None:
+        """Go on from a state."""
+        self.update, self.seconds = kept.updates, kept.seconds
+        self._module.load_state_dict(kept.tensors["weights"], strict=False)
+        self._bare.load_state_dict(kept.tensors["optimizer"])
+        if self._average is not None:
+            self._average.module.load_state_dict(kept.tensors["average"], strict=False)
+        self._good = (self.update, self._current())
+
+    def keep(self) -> None:
+        """Write the state, if it is kept at all."""
+        if self._keeper is None or not self._engine.main:
+            return
+        tensors: dict[str, Any] = {
+            "weights": weights_of(self._module),
+            "optimizer": self._bare.state_dict(),
+        }
+        if self._average is not None:
+            tensors["average"] = weights_of(self._average.module)
+        self._keeper.save(Kept(self.update, self.seconds, tensors))
+
+    def run(self, until: int | None = None, stop: Callable[[], bool] = lambda: False) -> Ended:
+        """Train up to an update, by default the last one.
+
+        Args:
+            until: the number of that update.
+            stop: asked after every update whether to stop early.
+
+        Raises:
+            KeyboardInterrupt: it was asked to stop; the state is kept.
+        """
+        until = self.plan.updates if until is None else min(until, self.plan.updates)
+        started, before = time.monotonic(), self.seconds
+        kept_at = started
+        why: str | None = None
+        for batch in self._shares(until - self.update):
+            limit = self.recipe.max_time
+            sums = self._advance(batch, float(stop()), float(limit is not None
+                                 and self.seconds > limit))  # fmt: skip
+            self.seconds = before + time.monotonic() - started
+            if sums is None:
+                why = f"the loss or its gradient was not finite in update {self.update + 1}"
+                break
+            if self.update % self.plan.per_epoch == 0 or self.update == self.plan.updates:
+                why = self._validate()
+                if why is not None:
+                    break
+            if time.monotonic() - kept_at > KEEP_EVERY:
+                self.keep()
+                kept_at = time.monotonic()
+            stopped, late = sums[-2:]
+            if stopped:
+                self.keep()
+                raise KeyboardInterrupt
+            if late and self.update < until:
+                why = f"--max-time {limit:g} had passed after update {self.update}"
+                break
+        good = why is None or why.startswith("--max-time")
+        updates, weights = (self.update, self._current()) if good else self._good
+        return Ended(weights, updates, why, self.seconds, self.stepper.size)
+
+    def _current(self) -> Weights:
+        return weights_of(self._module if self._average is None else self._average.module)
+
+    def _shares(self, updates: int) -> Iterator[Batch]:
+        """This process's share of the batches of so many updates, from the next one on."""
+        share = self.plan.batch // self._engine.world
+        done = self.update
+        while updates > 0:
+            epoch, skipped = divmod(done, self.plan.per_epoch)
+            count = min(self.plan.per_epoch - skipped, updates)
+            ids = [self._pictures.image_ids[row] for row in self._rows]
+            order = [self._rows[i] for i in order_of(ids, self.stepper.seed, epoch)]
+            mine: list[int] = []
+            for number in range(skipped, skipped + count):
+                start = number * self.plan.batch + self._engine.rank * share
+                mine += order[start : start + share]
+            yield from self._pictures.batches(mine, share)
+            done, updates = done + count, updates - count
+
+    def _advance(self, batch: Batch, stop: float, late: float) -> list[float] | None:
+        """One update; its sums, or None where the loss or a gradient is not finite."""
+        if self._schedule is not None:
+            self._schedule.step_update(self.update)
+        engine = self._engine
+        sums = self.stepper.take(batch, self.update, self.plan.batch)
+        # What all must know rides along: one message an update.
+        more = sums.new_tensor([stop, late])
+        found: list[float] = engine.summed(torch.cat([sums, more])).tolist()
+        engine.sum_gradients(self._weights)
+        norm = float(engine.norm_of_gradients(self._weights, self.recipe.clip_grad))
+        if not math.isfinite(found[len(TERMS)]) or not (engine.scaled or math.isfinite(norm)):
+            return None
+        self._optimizer.step()
+        if self.recipe.train_bn:
+            engine.average([each for each in self._module.buffers() if each.is_floating_point()])
+        self.update += 1
+        if self._average is not None:
+            self._average.update(self._module, step=self.update)
+        self._tell(found, norm)
+        return found
+
+    def _tell(self, sums: list[float], norm: float) -> None:
+        count = max(sums[len(TERMS) + 1], 1.0)
+        terms = {name: value / count for name, value in zip(TERMS, sums, strict=False)}
+        loss = sums[len(TERMS)] / count
+        rate = max(group["lr"] for group in self._bare.param_groups)
+        self._log.write(
+            update=self.update,
+            epoch=self.update / self.plan.per_epoch,
+            loss=loss,
+            **terms,
+            lr=rate,
+            gradient_norm=norm,
+            seconds=round(self.seconds, 3),
+        )
+        self._watch(Tick(self.update, self.plan.updates, loss, terms, self._shift))
+
+    def _validate(self) -> str | None:
+        """Look at validation; says what is wrong, or takes the state for a good one."""
+        student = self.stepper.student
+        if self._average is not None:
+            student = replace(student, module=self._average.module)
+        answers = self._validation(student, self._original)
+        shift, kept = float(answers.shift.mean()), float(answers.kept.mean())
+        if not math.isfinite(shift):
+            return f"the answers on validation were not finite after update {self.update}"
+        self._shift = shift
+        self._good = (self.update, self._current())
+        self._log.write(
+            update=self.update,
+            validation={"shift": shift, "flips": float(answers.flips.mean()), "kept": kept},
+        )
+        return None
