@@ -63,11 +63,9 @@ class Changes:
 class Primitives:
     """The generic changes, which need no model."""
 
-    generic: Generic = Generic()
-
     def __call__(self, _: Classifier, images: Tensor, draw: Draw) -> Tensor:
         """Return changed images."""
-        return self.generic(images, draw)
+        return Generic()(images, draw)
 
 
 @dataclass(frozen=True)

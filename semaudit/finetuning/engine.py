@@ -92,7 +92,7 @@ class Engine:
                 weight.grad = torch.zeros_like(weight)
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         total = self.summed(torch.cat([gradient.flatten() for gradient in gradients]))
-        parts = total.split([gradient.numel() for gradient in gradients])
+        parts = torch.split(total, [gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
@@ -130,7 +130,7 @@ def _accelerator(device: torch.device, precision: str) -> Accelerator:
 
     # It remembers the first settings of a process; alone, a later run may have others.
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 and AcceleratorState._shared_state:
-        AcceleratorState._reset_state(True)  # type: ignore[no-untyped-call]
+        AcceleratorState._reset_state(True)
     try:
         return Accelerator(
             cpu=device.type == "cpu", mixed_precision=precision, device_placement=False

@@ -119,8 +119,10 @@ def seen_together(
     """The views of images and their changed forms, (n, c, h, w) each, by one forward."""
     parts = (images, *changed)
     whole = look(classifier, torch.cat(parts) if changed else images)
-    logits = whole.logits.split(len(images))
-    features = [None] * len(parts) if whole.features is None else whole.features.split(len(images))
+    logits = torch.split(whole.logits, len(images))
+    features: Sequence[Tensor | None] = [None] * len(parts)
+    if whole.features is not None:
+        features = torch.split(whole.features, len(images))
     return tuple(
         replace(whole, images=each, logits=logit, features=feature)
         for each, logit, feature in zip(parts, logits, features, strict=True)

@@ -45,4 +45,5 @@ def _octaves(height: int, width: int, device: torch.device) -> Tensor:
     radius = (i[:, None].square() + j.square()).sqrt()
     side = min(height, width)
     octaves = torch.log2((radius * side).clamp_min(1.0)).clamp_max(math.log2(max(side / 2, 1.0)))
-    return octaves.float().to(device)
+    found: Tensor = octaves.float().to(device)
+    return found

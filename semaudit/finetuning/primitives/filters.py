@@ -22,7 +22,7 @@ def mix_neighbours(images: Tensor, strength: Tensor, draw: Draw) -> Tensor:
     The strength is the root mean square of all of strength * w together, before the mean is taken
     out. Mirrored at the borders.
     """
-    n, channels, height, width = images.shape
+    n, _, height, width = images.shape
     offsets = torch.arange(_SIDE, dtype=torch.float32, device=images.device) - _SIDE // 2
     window = torch.exp(-(offsets[:, None].square() + offsets.square()) / 2)
     taps = draw.normal(_SIDE, _SIDE, stream=_STREAM) * window / window.square().sum().sqrt()

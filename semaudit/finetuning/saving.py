@@ -1,0 +1,100 @@
+"""The result as ``.safetensors`` that says of itself what opening it takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import nn
+
+from semaudit import __version__
+from semaudit.errors import UsageError
+from semaudit.files import appearing_file, check_file
+from semaudit.finetuning.student import weights_of
+from semaudit.models import Classifier
+from semaudit.models.factory import is_factory
+from semaudit.models.preprocessing import timm_config
+from semaudit.models.torchvision_models import PREFIX as TORCHVISION
+
+SUFFIX = ".safetensors"
+
+
+def folder_of(out: Path) -> Path:
+    """Where the evidence goes: beside the weights, under their name."""
+    return out.with_suffix(".finetune")
+
+
+def check_out(out: Path, *, force: bool) -> None:
+    """Make sure, before any work, that the result can be written.
+
+    Raises:
+        UsageError: another ending, no such folder, or it is there already.
+    """
+    if out.suffix != SUFFIX:
+        raise UsageError(f"-o {out}: the weights are written as {SUFFIX}; give it that ending")
+    check_file(out)
+    for each in (out, folder_of(out)):
+        if each.exists() and not force:
+            raise UsageError(f"{each} exists: --force replaces it")
+
+
+def architecture_of(classifier: Classifier) -> str | None:
+    """What builds the model, as a scan recognises it in a file; None where code of one's own does.
+
+    A factory is not named even where it is known: a file must not say which code to run.
+    """
+    stated = (timm_config(classifier.module) or {}).get("architecture")
+    if isinstance(stated, str) and stated:
+        return stated
+    arch = str(classifier.provenance.get("arch") or "")
+    return arch if arch.startswith(TORCHVISION) else None
+
+
+def how_to_open(classifier: Classifier, out: Path) -> str | None:
+    """A note on what a scan of the result must be told; None: nothing."""
+    flags: list[str] = []
+    if architecture_of(classifier) is None:
+        arch = str(classifier.provenance.get("factory") or "")
+        flags.append(f"--arch {arch if is_factory(arch) else 'FILE.py:FUNCTION'}")
+    if classifier.activation == "sigmoid":
+        flags.append("--activation sigmoid")
+    return f"open it with: semaudit scan {out} {' '.join(flags)}" if flags else None
+
+
+def metadata_of(
+    classifier: Classifier, names: tuple[str, ...] | None, provenance: Mapping[str, Any]
+) -> dict[str, str]:
+    """What the header says: architecture, classes, preprocessing, and where the weights are from.
+
+    Args:
+        classifier: what is saved.
+        names: of the classes, where they are known.
+        provenance: fit for JSON.
+    """
+    preprocessing = asdict(classifier.preprocessing)
+    config = {**preprocessing, "num_classes": classifier.num_classes}
+    arch = architecture_of(classifier)
+    stated = {
+        "format": "pt",
+        "num_classes": str(classifier.num_classes),
+        "pretrained_cfg": json.dumps(config),
+        "semaudit": json.dumps({"version": __version__, **provenance}),
+    }
+    if arch is not None:
+        stated["architecture"] = arch
+    if names is not None and classifier.activation != "none":
+        stated["label_names"] = json.dumps(list(names))
+    if classifier.activation == "none":
+        del stated["num_classes"]
+    return stated
+
+
+def save(module: nn.Module, out: Path, metadata: Mapping[str, str]) -> None:
+    """Write the weights, whole or not at all."""
+    weights = {key: value.cpu().contiguous() for key, value in weights_of(module).items()}
+    with appearing_file(out) as work:
+        save_file(weights, work, dict(metadata))
