@@ -188,5 +188,3 @@ def names_what_is_kept(classifier: Classifier, *, labelled: bool) -> str:
     """What `Point.kept` is."""
     by_label = labelled and classifier.activation == "softmax"
     return "accuracy" if by_label else "agreement with the original"
-
-

@@ -73,7 +73,8 @@ class Validation:
                      for batch in self.pictures.batches(self.rows, self.batch_size)
                      if len(batch)]  # fmt: skip
         view = joined([part[0] for part in parts])
-        shift, flips = (torch.cat([part[i] for part in parts]) for i in (1, 2))
+        shift = torch.cat([part[1] for part in parts])
+        flips = torch.cat([part[2] for part in parts])
         labels = torch.cat([part[3] for part in parts])
         kept = self._kept(view, original or view, labels)
         return Answers(_host(shift), _host(flips), _host(kept), _host(entropy(view)), view)

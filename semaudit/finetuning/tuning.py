@@ -1,0 +1,239 @@
+"""Fine-tuning as a whole: train, choose between original and tuned weights, prove, write."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from semaudit.errors import UsageError
+from semaudit.finetuning import proof, record
+from semaudit.finetuning.bench import Bench, open_bench
+from semaudit.finetuning.drawing import draw_frontier
+from semaudit.finetuning.engine import require_accelerate
+from semaudit.finetuning.interpolation import Choice, Point, interpolated
+from semaudit.finetuning.interrupting import deferred
+from semaudit.finetuning.keeping import LOG, STATE, Keeper, Log
+from semaudit.finetuning.recipe import Recipe, recipe_of
+from semaudit.finetuning.saving import (
+    check_out,
+    folder_of,
+    how_to_open,
+    metadata_of,
+    save,
+)
+from semaudit.finetuning.student import Weights, weights_of
+from semaudit.finetuning.training import Ended, Tick, Watch
+from semaudit.fourier.picture import require_matplotlib
+from semaudit.models import Classifier, weights_sha256
+from semaudit.opening import Data, Model
+from semaudit.settings import Resolved, Settings, explicit
+from semaudit.stream import Progress
+
+FRONTIER = "frontier.png"
+
+
+@dataclass(frozen=True, repr=False)
+class Tuned:
+    """What came of fine-tuning.
+
+    Attributes:
+        classifier: the smoother one, or the original where nothing improved on it.
+        out: the file of its weights; None where the original was kept.
+        folder: of the evidence.
+        record: what ``finetune.json`` holds.
+    """
+
+    classifier: Classifier
+    out: Path | None
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def improved(self) -> bool:
+        """Whether there is a smoother model."""
+        return self.out is not None
+
+    def __repr__(self) -> str:
+        return f"<Tuned {self.classifier.name!r}: {self.record['choice']['why']}>"
+
+
+def finetune(
+    model: Model,
+    data: Data,
+    out: str | Path,
+    *,
+    force: bool = False,
+    resume: bool = False,
+    watch: Watch = lambda _: None,
+    **settings: Any,
+) -> Tuned:
+    """Make a model more continuous at nearly the same accuracy, and measure it on other pictures.
+
+    Args:
+        model: as of `semaudit.scan`.
+        data: as of `semaudit.scan`; labels are needed by some tasks only.
+        out: a ``.safetensors`` file; the evidence goes to a folder beside it.
+        force: replace what is there.
+        resume: go on with a run that was broken off.
+        watch: told after every update.
+        settings: any field of `semaudit.finetuning.recipe.Recipe`, as ``alpha=10``, or of
+            `semaudit.settings.Settings`, as ``seed=1``; ``batch_size`` is that of training.
+
+    Raises:
+        SemauditError: see `semaudit.errors`.
+    """
+    recipe, others = parted(settings)
+    names = {"model": model, "data": data}
+    shown = {name: str(each) for name, each in names.items() if isinstance(each, (str, Path))}
+    resolved = explicit({**shown, **others})
+    return run(model, data, resolved, recipe, Path(out), force=force, resume=resume, watch=watch)
+
+
+def parted(given: Mapping[str, Any]) -> tuple[Recipe, dict[str, Any]]:
+    """Part what is given into a recipe and settings as of a scan.
+
+    Raises:
+        UsageError: a value of the recipe is wrong.
+    """
+    own = {name: value for name, value in given.items() if name in Recipe.model_fields}
+    unknown = {name: given[name] for name in given if name not in Settings.model_fields | own}
+    recipe = recipe_of({**own, **unknown})
+    return recipe, {name: value for name, value in given.items() if name not in own}
+
+
+def run(
+    model: Model,
+    data: Data,
+    resolved: Resolved,
+    recipe: Recipe,
+    out: Path,
+    *,
+    force: bool,
+    resume: bool,
+    watch: Watch,
+) -> Tuned:
+    """Fine-tune under settings whose origins are known."""
+    started = time.monotonic()
+    require_accelerate()
+    require_matplotlib()
+    check_out(out, force=force)
+    _refuse_leftovers(out, force=force, resume=resume)
+    watch(Tick(0, 0, stage="reading pictures"))
+    bench = open_bench(model, data, resolved, recipe)
+    keeper = Keeper.beside(out, bench.identity())
+    if force and not resume and bench.engine.main:
+        keeper.forget()
+    ended = _trained(bench, keeper, resume, watch)
+    watch(Tick(ended.updates, ended.updates, stage="choosing weights"))
+    points, choice = bench.sweep(ended.weights)
+    document = record.record_of(bench, ended, points, choice, time.monotonic() - started)
+    classifier = _chosen(bench, ended.weights, choice, out)
+    if bench.engine.main:
+        _write(bench, classifier, points, choice, document, resolved, keeper.folder, out, watch)
+    bench.engine.wait()
+    improved = choice.point is not None
+    return Tuned(classifier, out if improved else None, folder_of(out), document)
+
+
+def _refuse_leftovers(out: Path, *, force: bool, resume: bool) -> None:
+    folder = Keeper.beside(out, {}).folder
+    there = (folder / STATE).is_file()
+    if resume and not there:
+        raise UsageError(f"--resume: there is nothing to go on with at {folder}")
+    if there and not (resume or force):
+        raise UsageError(
+            f"{folder} is of a run that was broken off: --resume goes on with it, --force starts "
+            "afresh"
+        )
+
+
+def _trained(bench: Bench, keeper: Keeper, resume: bool, watch: Watch) -> Ended:
+    kept = keeper.load() if resume else None
+    log = Log(
+        keeper.folder / LOG if bench.engine.main else None, 0 if kept is None else kept.updates
+    )
+    trainer = bench.trainer(bench.recipe, bench.recipe.objective, log, watch=watch, keeper=keeper)
+    if kept is not None:
+        trainer.restore(kept)
+    with deferred() as asked:
+        ended = trainer.run(stop=lambda: asked.to_stop)
+        trainer.keep()  # also what follows may be broken off
+    if asked.to_stop:
+        raise KeyboardInterrupt
+    return ended
+
+
+def _chosen(bench: Bench, tuned: Weights, choice: Choice, out: Path) -> Classifier:
+    if choice.point is None:
+        return bench.classifier
+    original = weights_of(bench.classifier.module)
+    refresh = bench.refresh
+    made = interpolated(bench.classifier, original, tuned, choice.point.share, refresh)
+    provenance = {**made.provenance, "weights_sha256": weights_sha256(made.module)}
+    return replace(made, name=out.name, provenance=provenance)
+
+
+def _write(
+    bench: Bench,
+    classifier: Classifier,
+    points: list[Point],
+    choice: Choice,
+    document: dict[str, Any],
+    resolved: Resolved,
+    folder: Path,
+    out: Path,
+    watch: Watch,
+) -> None:
+    """Write the weights and the evidence, which takes its place at the very end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    title = f"{bench.classifier.name}: weights between the original (0) and the tuned (1)"
+    draw_frontier(points, choice.point, bench.kept, title, folder / FRONTIER)
+    if choice.point is not None:
+        document["held_out"] = _proof(bench, classifier, resolved, folder, watch)
+        note = how_to_open(classifier, out)
+        document["notes"] += [] if note is None else [note]
+        document["out"] = str(out)
+        save(classifier.module, out, metadata_of(classifier, _names(bench), _origin(document)))
+    else:
+        with suppress(FileNotFoundError):
+            out.unlink()  # of an earlier run, which --force replaces
+    record.write(folder / record.RECORD, document)
+    (folder / STATE).unlink(missing_ok=True)
+    target = folder_of(out)
+    shutil.rmtree(target, ignore_errors=True)
+    folder.rename(target)
+
+
+def _proof(
+    bench: Bench, tuned: Classifier, resolved: Resolved, folder: Path, watch: Watch
+) -> dict[str, Any]:
+    settings = proof.audits_settings(resolved, str(bench.engine.device))
+
+    def telling(stage: str) -> Any:
+        def tell(progress: Progress) -> None:
+            watch(Tick(progress.cells, progress.total_cells, stage=stage))
+
+        return tell
+
+    before, after = (
+        proof.audit(model, bench.held_out, settings, folder / name, telling(f"audit {name}"))
+        for name, model in ((proof.BEFORE, bench.classifier), (proof.AFTER, tuned))
+    )
+    return proof.side_by_side(before, after, bench.changes.seen)
+
+
+def _names(bench: Bench) -> tuple[str, ...] | None:
+    names = bench.names
+    return names if names is not None and len(names) == bench.classifier.num_classes else None
+
+
+def _origin(document: dict[str, Any]) -> dict[str, Any]:
+    """What the weights' own header says of where they are from."""
+    keys = ("created", "model", "data", "recipe", "seed", "choice")
+    found: dict[str, Any] = record.plain({key: document[key] for key in keys})
+    return found
