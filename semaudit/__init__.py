@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from semaudit.audit import Audit, scan
     from semaudit.errors import SemauditError
+    from semaudit.finetuning import finetune
     from semaudit.images import ImageSource
     from semaudit.models import Classifier
     from semaudit.perturbations import Draw, perturbation
@@ -25,6 +26,7 @@ _HOMES = {
     "ImageSource": "images",
     "Probe": "probes",
     "SemauditError": "errors",
+    "finetune": "finetuning",
     "perturbation": "perturbations",
     "scan": "audit",
 }
@@ -37,6 +39,7 @@ __all__ = [
     "Probe",
     "SemauditError",
     "__version__",
+    "finetune",
     "perturbation",
     "scan",
 ]

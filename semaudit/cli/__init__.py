@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from semaudit.cli import config, fourier, gate, inspect, models, probes, scan
+from semaudit.cli import config, finetune, fourier, gate, inspect, models, probes, scan
 from semaudit.cli.common import version
 from semaudit.errors import AuditError, SemauditError
 
@@ -51,6 +51,7 @@ app.command(no_args_is_help=False)(scan.scan)
 app.command()(gate.gate)
 app.command(no_args_is_help=False)(fourier.fourier)
 app.command()(inspect.inspect)
+app.command(no_args_is_help=False)(finetune.finetune)
 app.command()(config.config)
 app.add_typer(models.app, name="models")
 app.add_typer(probes.app, name="probes")

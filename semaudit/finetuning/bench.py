@@ -18,6 +18,7 @@ from semaudit.finetuning.anchors import Anchors, anchors_of
 from semaudit.finetuning.changes import Changes, Rungs, changes_of
 from semaudit.finetuning.engine import Engine
 from semaudit.finetuning.interpolation import (
+    SHARES,
     Choice,
     Point,
     Refresh,
@@ -161,8 +162,9 @@ class Bench:
     ) -> tuple[list[Point], Choice]:
         """The frontier between original and tuned weights, and the choice on it."""
         measure = self.measure(draws or self.recipe.val_draws)
-        more = {} if shares is None else {"shares": shares}
-        points = frontier(self.classifier, tuned, measure, refresh=self.refresh, **more)
+        points = frontier(
+            self.classifier, tuned, measure, refresh=self.refresh, shares=shares or SHARES
+        )
         return points, choose(points, self.recipe.max_accuracy_drop, self.kept)
 
     @property

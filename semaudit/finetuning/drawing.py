@@ -34,8 +34,8 @@ def draw_frontier(
         place = point.shift, 100 * point.kept
         axes.annotate(f"{point.share:g}", place, xytext=(4, 4), textcoords="offset points")
     if chosen is not None:
-        ring = {"markersize": 13, "fillstyle": "none", "color": "#cc3311"}
-        axes.plot([chosen.shift], [100 * chosen.kept], "o", label="shipped", **ring)
+        (ring,) = axes.plot([chosen.shift], [100 * chosen.kept], "o", label="shipped")
+        ring.set(markersize=13, fillstyle="none", color="#cc3311")
         axes.legend()
     axes.set_xlabel("mean shift on validation, bits (left is more continuous)")
     axes.set_ylabel(f"{what}, %")

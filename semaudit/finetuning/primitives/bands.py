@@ -34,7 +34,8 @@ def add_band(images: Tensor, strength: Tensor, draw: Draw) -> Tensor:
     mask[..., 0, 0] = 0
     field = torch.fft.irfft2(torch.fft.rfft2(noise) * mask, s=(height, width))
     size = field.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
-    return (images + strength * (field / size).to(images)).clamp(0, 1)
+    added: Tensor = strength * (field / size).to(images)
+    return (images + added).clamp(0, 1)
 
 
 @lru_cache(maxsize=16)

@@ -1,0 +1,182 @@
+"""``semaudit finetune``: a model made more continuous, with the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from semaudit.cli.common import stdout
+from semaudit.cli.options import finetuning as own
+from semaudit.cli.scan import scan
+from semaudit.cli.sharing import takes_over
+from semaudit.errors import AuditError, UsageError
+
+if TYPE_CHECKING:
+    from semaudit.finetuning.training import Tick, Watch
+    from semaudit.finetuning.tuning import Tuned
+
+_CALLS = ("out", "force", "resume", "quiet", "config")
+
+
+@takes_over(
+    scan,
+    panels=(None, "Model", "Pictures", "How it runs", "Battery"),
+    but=("compare_preprocessing", "trust_inputs"),
+)
+def finetune(
+    ctx: typer.Context,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="The weights, .safetensors; evidence goes beside them."),
+    ] = Path("smoother.safetensors"),
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was broken off.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    task: own.Task = None,
+    anchor_weight: own.AnchorWeight = None,
+    alpha: own.Alpha = None,
+    distance: own.Distance = None,
+    views: own.Views = None,
+    detach_clean: own.DetachClean = None,
+    perturb: own.Perturb = None,
+    worst_radius: own.WorstRadius = None,
+    worst_steps: own.WorstSteps = None,
+    gradient_penalty: own.GradientPenalty = None,
+    opt: own.Opt = None,
+    lr: own.Lr = None,
+    weight_decay: own.WeightDecay = None,
+    momentum: own.Momentum = None,
+    layer_decay: own.LayerDecay = None,
+    sched: own.Sched = None,
+    warmup_epochs: own.WarmupEpochs = None,
+    min_lr: own.MinLr = None,
+    epochs: own.Epochs = None,
+    steps: own.Steps = None,
+    max_time: own.MaxTime = None,
+    batch_size: own.BatchSize = None,
+    grad_accum_steps: own.GradAccumSteps = None,
+    clip_grad: own.ClipGrad = None,
+    train_bn: own.TrainBn = None,
+    model_ema: own.ModelEma = None,
+    model_ema_decay: own.ModelEmaDecay = None,
+    max_accuracy_drop: own.MaxAccuracyDrop = None,
+    val_share: own.ValShare = None,
+    held_out: own.HeldOut = None,
+    val_draws: own.ValDraws = None,
+    auto_time: own.AutoTime = None,
+    baselines: own.Baselines = None,
+    **shared: Any,
+) -> None:
+    """Fine-tune a model to be more continuous, and prove it on pictures that it never saw.
+
+    The loss is task + alpha * distance(f(x), f(P(x))). The pictures are split into those for
+    training, for choices and for the proof: an audit before and one after, under the battery that
+    --select names (standard and adversarial). Settings of a scan's verdict have no effect here.
+
+    Exit codes:
+    0 the new model is more continuous on validation, and keeps accuracy
+    1 nothing improved on the original within --max-accuracy-drop: it is kept, and nothing written
+      but the evidence
+    2 the command line or the configuration is wrong
+    3 the model or the pictures cannot be used, or the run was broken off
+    """
+    from semaudit.settings import resolve
+
+    given = {
+        name: value
+        for name, value in ctx.params.items()
+        if name not in _CALLS and value not in (None, [], ())
+    }
+    try:
+        from semaudit.finetuning.tuning import parted, run
+
+        recipe, others = parted(given)
+        resolved = resolve(others, config=shared["config"])
+        settings = resolved.settings
+        if settings.model is None:
+            raise UsageError("which model? semaudit finetune MODEL --data DIR")
+        quiet = quiet or settings.quiet
+        with _live(shown=not quiet) as watch:
+            tuned = run(
+                settings.model, settings.data, resolved, recipe, out,
+                force=force, resume=resume, watch=watch,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        raise AuditError(_interrupted(out)) from None
+    if not quiet:
+        _print(tuned)
+    raise typer.Exit(0 if tuned.improved else 1)
+
+
+def _interrupted(out: Path) -> str:
+    from semaudit.folder import partial
+
+    folder = partial(out)
+    if not (folder / "state.pt").is_file():
+        return "interrupted; nothing was kept"
+    return f"interrupted; what was done is kept in {folder}: --resume goes on from there"
+
+
+@contextmanager
+def _live(*, shown: bool) -> Iterator[Watch]:
+    """Show a bar with the terms of the loss, where a person watches."""
+    import sys
+
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.completed:,}/{task.total:,}"),
+        TextColumn("{task.fields[said]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not (shown and sys.stderr.isatty()),
+    )
+    with bar:
+        task = bar.add_task("loading", total=0, said="")
+
+        def watch(tick: Tick) -> None:
+            bar.update(
+                task,
+                description=tick.stage,
+                completed=tick.update,
+                total=tick.updates,
+                said=_said(tick),
+            )
+
+        yield watch
+
+
+def _said(tick: Tick) -> str:
+    if tick.terms is None:
+        return ""
+    parts = [f"loss {tick.loss:.4f}"]
+    parts += [
+        f"{name.replace('_', ' ')} {value:.4f}" for name, value in tick.terms.items() if value
+    ]
+    if tick.shift is not None:
+        parts.append(f"validation shift {tick.shift:.4f}")
+    return ", ".join(parts)
+
+
+def _print(tuned: Tuned) -> None:
+    from semaudit.finetuning.words import told
+
+    console = stdout()
+    for line, style in told(tuned.record, str(tuned.folder), str(tuned.out)):
+        from rich.text import Text
+
+        from semaudit.report.text import printable
+
+        console.print(Text(printable(line), style=style))

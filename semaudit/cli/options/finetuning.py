@@ -1,0 +1,167 @@
+"""Fine-tuning: what is descended, how, and how long."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+_LOSS, _TRAINING, _CHOICE = "Loss", "Training", "Choice and proof"
+
+Task = Annotated[
+    str | None,
+    typer.Option(
+        help="What must not be lost: anchor (the original's answers; needs no labels), ce "
+        "(cross-entropy) or weighted (both). Default: anchor.",
+        rich_help_panel=_LOSS,
+    ),
+]
+AnchorWeight = Annotated[
+    float | None,
+    typer.Option(help="With weighted: the anchor's share; 0.5.", rich_help_panel=_LOSS),
+]
+Alpha = Annotated[
+    str | None,
+    typer.Option(
+        help="Weight of the continuity term, or auto, which searches it and the learning rate; 5.",
+        rich_help_panel=_LOSS,
+    ),
+]
+Distance = Annotated[
+    str | None,
+    typer.Option(
+        help="Between clean and changed answers: jsd, kl, prob, logit, cosine (of features) or "
+        "jsd-views (of all views at once, as AugMix); jsd.",
+        rich_help_panel=_LOSS,
+    ),
+]
+Views = Annotated[
+    int | None,
+    typer.Option(help="Changed forms of each picture in a step; 1.", rich_help_panel=_LOSS),
+]
+DetachClean = Annotated[
+    bool | None,
+    typer.Option(
+        "--detach-clean", help="Pull only the changed picture's answer.", rich_help_panel=_LOSS
+    ),
+]
+Perturb = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Change to train under: generic (no probe is seen), worst (a searched worst case), a "
+        "battery file, or what --select takes; repeatable: a mixture. Default: generic.",
+        rich_help_panel=_LOSS,
+    ),
+]
+WorstRadius = Annotated[
+    float | None,
+    typer.Option(help="Of worst, in L-infinity, of full scale; 4/255.", rich_help_panel=_LOSS),
+]
+WorstSteps = Annotated[
+    int | None, typer.Option(help="Of worst: gradients a picture; 3.", rich_help_panel=_LOSS)
+]
+GradientPenalty = Annotated[
+    float | None,
+    typer.Option(help="Weight of the squared input gradient; 0.", rich_help_panel=_LOSS),
+]
+Opt = Annotated[
+    str | None, typer.Option(help="timm's optimizer; adamw.", rich_help_panel=_TRAINING)
+]
+Lr = Annotated[float | None, typer.Option(help="Learning rate; 0.0001.", rich_help_panel=_TRAINING)]
+WeightDecay = Annotated[float | None, typer.Option(help="Default: 0.", rich_help_panel=_TRAINING)]
+Momentum = Annotated[float | None, typer.Option(help="Default: 0.9.", rich_help_panel=_TRAINING)]
+LayerDecay = Annotated[
+    float | None,
+    typer.Option(
+        help="Rate of each layer relative to the next, as 0.75.", rich_help_panel=_TRAINING
+    ),
+]
+Sched = Annotated[
+    str | None,
+    typer.Option(
+        help="timm's schedule: cosine, tanh, poly, constant or none; cosine.",
+        rich_help_panel=_TRAINING,
+    ),
+]
+WarmupEpochs = Annotated[
+    float | None,
+    typer.Option(help="Epochs in which the rate rises; 0.", rich_help_panel=_TRAINING),
+]
+MinLr = Annotated[
+    float | None, typer.Option(help="Where the schedule ends; 0.", rich_help_panel=_TRAINING)
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(help="Passes over the training pictures; 3.", rich_help_panel=_TRAINING),
+]
+Steps = Annotated[
+    int | None, typer.Option(help="Updates, instead of epochs.", rich_help_panel=_TRAINING)
+]
+MaxTime = Annotated[
+    float | None,
+    typer.Option(help="Seconds after which training ends.", rich_help_panel=_TRAINING),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        "-b",
+        help="Pictures in a forward, of all processes together; 32.",
+        rich_help_panel=_TRAINING,
+    ),
+]
+GradAccumSteps = Annotated[
+    int | None, typer.Option(help="Forwards in an update; 1.", rich_help_panel=_TRAINING)
+]
+ClipGrad = Annotated[
+    float | None, typer.Option(help="Largest norm of the gradient.", rich_help_panel=_TRAINING)
+]
+TrainBn = Annotated[
+    bool | None,
+    typer.Option(
+        "--train-bn",
+        help="Let BatchNorm take statistics of the batches; else they stay.",
+        rich_help_panel=_TRAINING,
+    ),
+]
+ModelEma = Annotated[
+    bool | None,
+    typer.Option(
+        "--model-ema", help="Take the moving average of the weights.", rich_help_panel=_TRAINING
+    ),
+]
+ModelEmaDecay = Annotated[
+    float | None, typer.Option(help="Of that; 0.998.", rich_help_panel=_TRAINING)
+]
+MaxAccuracyDrop = Annotated[
+    float | None,
+    typer.Option(
+        help="Percentage points of validation accuracy (without labels: of agreement with the "
+        "original) that may be lost; 0.5.",
+        rich_help_panel=_CHOICE,
+    ),
+]
+ValShare = Annotated[
+    float | None,
+    typer.Option(help="Share of the pictures for every choice; 0.2.", rich_help_panel=_CHOICE),
+]
+HeldOut = Annotated[
+    float | None,
+    typer.Option(help="Share of the pictures for the proof; 0.25.", rich_help_panel=_CHOICE),
+]
+ValDraws = Annotated[
+    int | None,
+    typer.Option(help="Changed forms of each picture in validation; 4.", rich_help_panel=_CHOICE),
+]
+AutoTime = Annotated[
+    float | None,
+    typer.Option(help="Seconds that --alpha auto may take; 600.", rich_help_panel=_CHOICE),
+]
+Baselines = Annotated[
+    bool | None,
+    typer.Option(
+        "--baselines",
+        help="Also plain fine-tuning and augmentation alone, at the same compute.",
+        rich_help_panel=_CHOICE,
+    ),
+]

@@ -1,0 +1,64 @@
+"""What the terminal says of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from semaudit.report.text import number, percent
+
+Line = tuple[str, str]
+"""Text and its style."""
+
+
+def told(record: dict[str, Any], folder: str, out: str) -> Iterator[Line]:
+    """Yield the lines on a run.
+
+    Args:
+        record: as in ``finetune.json``.
+        folder: of the evidence.
+        out: the file of the weights.
+    """
+    data, training = record["data"], record["training"]
+    yield (
+        f"{record['model']['name']}: {training['updates']} updates on {data['training']} pictures, "
+        f"{data['validation']} for choices, {data['held_out']} for the proof",
+        "bold",
+    )
+    for note in record["notes"]:
+        yield f"note: {note}", "yellow"
+    if training["stopped"]:
+        yield f"stopped early: {training['stopped']}", "yellow"
+    improved = record["choice"]["improved"]
+    yield (
+        ("" if improved else "The original is kept: ") + record["choice"]["why"],
+        ("green" if improved else "red"),
+    )
+    if "held_out" in record:
+        yield from _proof(record["held_out"])
+        yield f"Written: {out}", "dim"
+    yield f"Evidence: {folder}", "dim"
+
+
+def _proof(proof: dict[str, Any]) -> Iterator[Line]:
+    yield f"On {proof['pictures']} held-out pictures, before and after:", ""
+    for row in proof["means"]:
+        if row["before"] is None or row["after"] is None:
+            continue
+        show = percent if row["metric"] == "flip" else number
+        change = "" if row["change"] is None else f" ({100 * row['change']:+.0f} %)"
+        name = {"flip": "flip rate", "gradient_turn": "gradient turn"}.get(
+            row["metric"], row["metric"]
+        )
+        families = row["families"] if row["families"] == "worst case" else (
+            f"families {row['families']}"
+        )  # fmt: skip
+        yield f"  {name}, {families}: {show(row['before'])} -> {show(row['after'])}{change}", ""
+    if "accuracy_before" in proof:
+        yield (
+            f"  accuracy: {percent(proof['accuracy_before'])} -> "
+            f"{percent(proof['accuracy_after'])}; {proof['negative_flips']} newly wrong, "
+            f"{proof['positive_flips']} newly right",
+            "",
+        )
+    yield f"  agreement with the original: {percent(proof['agreement'])}", ""
