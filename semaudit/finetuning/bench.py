@@ -219,7 +219,7 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
         seed=settings.seed,
         classifier=classifier,
         labelled=labelled,
-        names=source.class_names or classifier.class_names.names,
+        names=_labels(classifier, source),
         data=named(data, settings),
         pictures=pictures,
         training=tuple(rows),
@@ -230,6 +230,18 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
         anchors=anchors_of(classifier, pictures, rows),
         notes=(*classifier.notes, *source.notes, *notes),
     )
+
+
+def _labels(classifier: Classifier, source: ImageSource) -> tuple[str, ...] | None:
+    """What a file of the weights can call the classes; None where that would be their numbers.
+
+    Synsets where these are known: the names of some of ImageNet's classes are the same.
+    """
+    names = classifier.class_names
+    if source.class_names is not None or names.wordnet_ids:
+        return source.class_names or names.wordnet_ids
+    numbered = all(name == f"class {index}" for index, name in enumerate(names.names))
+    return None if numbered else names.names
 
 
 def _refuse_labels(recipe: Recipe, source: ImageSource) -> None:

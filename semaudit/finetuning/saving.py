@@ -98,3 +98,4 @@ def save(module: nn.Module, out: Path, metadata: Mapping[str, str]) -> None:
     weights = {key: value.cpu().contiguous() for key, value in weights_of(module).items()}
     with appearing_file(out) as work:
         save_file(weights, work, dict(metadata))
+        work.chmod(0o644)  # safetensors writes for its owner alone
