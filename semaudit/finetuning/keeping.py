@@ -90,6 +90,11 @@ class Keeper:
             )
         return kept
 
+    @property
+    def holds(self) -> bool:
+        """Whether there is a state."""
+        return (self.folder / STATE).is_file()
+
     def forget(self) -> None:
         """Take the folder away."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -109,16 +114,20 @@ class Log:
     """
 
     def __init__(self, path: Path | None, updates: int = 0) -> None:
-        self._path = path
-        if path is None:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        before = path.read_text("utf-8").splitlines() if path.is_file() and updates else []
-        kept = [line for line in before if json.loads(line)["update"] <= updates]
-        path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+        self._path, self._updates, self._begun = path, updates, False
 
     def write(self, **line: object) -> None:
         """Add a line."""
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+        if self._path is None:
+            return
+        if not self._begun:
+            self._begin(self._path)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _begin(self, path: Path) -> None:
+        self._begun = True
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.read_text("utf-8").splitlines() if path.is_file() and self._updates else []
+        kept = [line for line in before if json.loads(line)["update"] <= self._updates]
+        path.write_text("".join(f"{line}\n" for line in kept), "utf-8")

@@ -128,6 +128,23 @@ def run(
     keeper = Keeper.beside(out, bench.identity())
     if force and not resume and bench.engine.main:
         keeper.forget()
+    try:
+        return _carried_out(bench, keeper, resolved, out, resume, watch, started)
+    except BaseException:
+        if bench.engine.main and not keeper.holds:
+            keeper.forget()  # nothing in it that a run could go on with
+        raise
+
+
+def _carried_out(
+    bench: Bench,
+    keeper: Keeper,
+    resolved: Resolved,
+    out: Path,
+    resume: bool,
+    watch: Watch,
+    started: float,
+) -> Tuned:
     ended = _trained(bench, keeper, resume, watch)
     watch(Tick(ended.updates, ended.updates, stage="choosing weights"))
     points, choice = bench.sweep(ended.weights)
@@ -141,8 +158,8 @@ def run(
 
 
 def _refuse_leftovers(out: Path, *, force: bool, resume: bool) -> None:
-    folder = Keeper.beside(out, {}).folder
-    there = (folder / STATE).is_file()
+    keeper = Keeper.beside(out, {})
+    folder, there = keeper.folder, keeper.holds
     if resume and not there:
         raise UsageError(f"--resume: there is nothing to go on with at {folder}")
     if there and not (resume or force):

@@ -21,13 +21,13 @@ def gratings(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Pictures (count, 3, 24, 24) in [0, 1] and their classes: 0, 45, 90, 135 degrees, roughly."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % CLASSES
-    angles = labels * math.pi / CLASSES + rng.normal(0, 0.12, count)
+    angles = labels * math.pi / CLASSES + rng.normal(0, 0.2, count)
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
     waves = rng.uniform(2, 4, count)[:, None, None] * 2 * math.pi
     along = np.cos(angles)[:, None, None] * x + np.sin(angles)[:, None, None] * y
-    grey = 0.5 + 0.25 * np.sin(along * waves + rng.uniform(0, 2 * math.pi, (count, 1, 1)))
+    grey = 0.5 + 0.2 * np.sin(along * waves + rng.uniform(0, 2 * math.pi, (count, 1, 1)))
     tint = rng.uniform(0.7, 1.0, (count, 3, 1, 1))
-    noisy = grey[:, None] * tint + rng.normal(0, 0.05, (count, 3, SIDE, SIDE))
+    noisy = grey[:, None] * tint + rng.normal(0, 0.15, (count, 3, SIDE, SIDE))
     return torch.from_numpy(noisy.clip(0, 1)).float(), torch.from_numpy(labels)
 
 
@@ -53,6 +53,7 @@ def trained() -> nn.Module:
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+    optimizer.zero_grad()
     module.pretrained_cfg["mean"] = module.pretrained_cfg["std"] = (0.5, 0.5, 0.5)
     module.pretrained_cfg["input_size"] = (3, SIDE, SIDE)
     return module.eval()
@@ -61,8 +62,8 @@ def trained() -> nn.Module:
 def written(folder: Path, count: int = 48) -> tuple[Path, Path]:
     """The network as a checkpoint, and pictures in class folders."""
     checkpoint = folder / "gratings.pt"
-    torch.save({"arch": ARCH, "state_dict": trained().state_dict(), "mean": [0.5] * 3,
-                "std": [0.5] * 3, "input_size": [3, SIDE, SIDE], "crop_pct": 1.0}, checkpoint)  # fmt: skip
+    stated = {"mean": [0.5] * 3, "std": [0.5] * 3, "input_size": [3, SIDE, SIDE], "crop_pct": 1.0}
+    torch.save({"arch": ARCH, "state_dict": trained().state_dict(), **stated}, checkpoint)
     images, labels = gratings(count, seed=1)
     for index, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
         place = folder / "pictures" / str(label)

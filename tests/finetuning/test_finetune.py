@@ -1,0 +1,318 @@
+"""Fine-tuning as a whole, on a network that is trained here on its way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+from torch import Tensor, nn
+
+import semaudit
+from semaudit.errors import AuditError, ModelError, SemauditError, UsageError
+from semaudit.finetuning.pictures import order_of, part_of, split
+from semaudit.finetuning.tuning import Tuned, finetune
+from semaudit.folder import partial
+from semaudit.images import TensorSource
+
+from .gratings import ARCH, CLASSES, gratings, source, trained, written
+
+QUICK: dict[str, Any] = {"device": "cpu", "select": "brightness", "gradients": False, "lr": 5e-4}
+
+
+def tuned(out: Path, count: int = 96, **settings: Any) -> Tuned:
+    return finetune(trained(), source(count), out, **{**QUICK, **settings})
+
+
+def weights(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    """One whole run; not to be changed."""
+    out = tmp_path_factory.mktemp("whole") / "smoother.safetensors"
+    checkpoint, pictures = written(out.parent, 240)
+    settings: dict[str, Any] = {"device": "cpu", "select": "quick", "lr": 1e-3, "alpha": 20}
+    settings |= {"gradients": False}
+    return finetune(checkpoint, pictures, out, epochs=6, **settings)
+
+
+def test_it_becomes_more_continuous_on_pictures_and_probes_that_it_never_saw(
+    result: Tuned,
+) -> None:
+    assert result.improved
+    proof = result.record["held_out"]
+    assert proof["seen_families"] == []
+    (shift,) = [row for row in proof["means"] if row["metric"] == "shift"]
+    assert shift["change"] < -0.3
+    (flips,) = [row for row in proof["means"] if row["metric"] == "flip"]
+    assert flips["change"] < -0.3
+    points = result.record["frontier"]
+    assert [point["share"] for point in points] == [step / 10 for step in range(11)]
+    assert points[0]["drop"] == 0
+
+
+def test_the_evidence(result: Tuned) -> None:
+    names = {"before", "after", "finetune.json", "frontier.png", "log.jsonl"}
+    assert {each.name for each in result.folder.iterdir()} == names
+    document = json.loads((result.folder / "finetune.json").read_text("utf-8"))
+    assert document["choice"]["improved"] is True
+    assert document["data"] == {
+        "name": document["data"]["name"],
+        **{"labelled": True, "training": 132, "validation": 48, "held_out": 60},
+    }
+    lines = [json.loads(line) for line in (result.folder / "log.jsonl").read_text().splitlines()]
+    updates = [line for line in lines if "loss" in line]
+    assert [line["update"] for line in updates] == list(range(1, 25))
+    assert all(line["anchor"] >= 0 and line["shift"] >= 0 for line in updates)
+    assert len([line for line in lines if "validation" in line]) == 6
+    before, after = (
+        json.loads((result.folder / name / "manifest.json").read_text("utf-8"))
+        for name in ("before", "after")
+    )
+    assert before["data"]["fingerprint"] == after["data"]["fingerprint"]
+    assert before["battery"] == after["battery"]
+    assert not partial(result.out or Path()).exists()
+
+
+def test_the_file_opens_without_a_flag_in_a_scan_and_in_timm(result: Tuned) -> None:
+    assert result.out is not None
+    pictures = result.out.parent / "pictures"
+    audit = semaudit.scan(result.out, pictures, select="brightness", device="cpu", gradients=False)
+    assert audit.report.clean.accuracy is not None
+    assert audit.report.clean.accuracy.value > 0.8
+    assert audit.manifest["model"]["preprocessing"]["mean"] == (0.5, 0.5, 0.5)
+    assert audit.manifest["model"]["preprocessing"]["input_size"] == (3, 24, 24)
+    module = timm.create_model(ARCH, num_classes=CLASSES, checkpoint_path=str(result.out)).eval()
+    images, _ = gratings(8, seed=3)
+    with torch.no_grad():
+        said = module((images - 0.5) / 0.5)
+        assert torch.allclose(said, result.classifier(images).logits, atol=1e-5)
+
+
+def test_the_live_module_is_left_alone(tmp_path: Path) -> None:
+    before = {key: value.clone() for key, value in trained().state_dict().items()}
+    tuned(tmp_path / "a.safetensors", epochs=1)
+    assert all(torch.equal(value, before[key]) for key, value in trained().state_dict().items())
+    assert not any(weight.grad is not None for weight in trained().parameters())
+
+
+def test_a_repeated_run_is_the_same_to_the_last_bit(tmp_path: Path) -> None:
+    strong = {"count": 160, "lr": 1e-3, "alpha": 20}
+    one, two = (
+        tuned(tmp_path / name, max_accuracy_drop=100, **strong)
+        for name in ("a.safetensors", "b.safetensors")
+    )
+    assert one.record["frontier"] == two.record["frontier"]
+    assert other_weights(one, two) == 0
+    other = tuned(tmp_path / "c.safetensors", seed=1, **strong)
+    assert other.record["frontier"] != one.record["frontier"]
+
+
+def other_weights(one: Tuned, two: Tuned) -> int:
+    assert one.out is not None
+    assert two.out is not None
+    first, second = weights(one.out), weights(two.out)
+    return sum(not torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"model_ema": True, "opt": "sgd", "warmup_epochs": 1},
+        {"train_bn": True, "grad_accum_steps": 2, "batch_size": 8, "clip_grad": 1.0},
+    ],
+)
+def test_a_resumed_run_is_an_unbroken_one_to_the_last_bit(
+    tmp_path: Path, more: dict[str, Any]
+) -> None:
+    settings = {"epochs": 4, **more}
+    whole = tuned(tmp_path / "whole.safetensors", max_accuracy_drop=100, **settings)
+    out = tmp_path / "broken.safetensors"
+    import os
+    import signal
+
+    def stop(tick: Any) -> None:
+        if tick.stage == "training" and tick.update == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        tuned(out, watch=stop, max_accuracy_drop=100, **settings)
+    assert not out.exists()
+    assert (partial(out) / "state.pt").is_file()
+    with pytest.raises(UsageError, match="--resume goes on with it"):
+        tuned(out, max_accuracy_drop=100, **settings)
+    with pytest.raises(UsageError, match=r"lr was 0\.0005 and is 0\.1"):
+        tuned(out, resume=True, **{**settings, "lr": 0.1})
+    resumed = tuned(out, resume=True, max_accuracy_drop=100, **settings)
+    assert resumed.record["frontier"] == whole.record["frontier"]
+    if whole.improved:
+        assert other_weights(whole, resumed) == 0
+    logs = [(each.folder / "log.jsonl").read_text().splitlines() for each in (whole, resumed)]
+    losses = [[json.loads(line).get("loss") for line in log] for log in logs]
+    assert losses[0] == losses[1]
+
+
+def test_the_original_is_kept_where_nothing_improves(tmp_path: Path) -> None:
+    out = tmp_path / "same.safetensors"
+    kept = tuned(out, lr=0, epochs=1)
+    assert not kept.improved
+    assert not out.exists()
+    assert "no weights have surely less shift" in kept.record["choice"]["why"]
+    assert "held_out" not in kept.record
+    assert {each.name for each in kept.folder.iterdir()} == {
+        "finetune.json",
+        "frontier.png",
+        "log.jsonl",
+    }
+
+
+def test_a_loss_that_is_not_finite_ends_at_the_last_good_state(tmp_path: Path) -> None:
+    ended = tuned(tmp_path / "a.safetensors", lr=1e12, opt="sgd", epochs=4)
+    assert "not finite" in ended.record["training"]["stopped"]
+    assert not ended.improved
+    for value in ended.classifier.module.state_dict().values():
+        assert torch.isfinite(value.float()).all()
+
+
+class Narrow(nn.Module):
+    """Runs out of memory with more than so many pictures, as a device does."""
+
+    def __init__(self, module: nn.Module, most: int) -> None:
+        super().__init__()
+        self.inner, self.most = module, most
+        self.num_classes = CLASSES
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.training or (torch.is_grad_enabled() and len(images) > self.most):
+            raise torch.OutOfMemoryError("out of memory")
+        found: Tensor = self.inner(images)
+        return found
+
+
+def test_out_of_memory_halves_the_forward_and_comes_to_the_same(tmp_path: Path) -> None:
+    settings = {**QUICK, "mean": (0.5,), "std": (0.5,), "epochs": 1, "input_size": (3, 24, 24)}
+    runs = [
+        finetune(Narrow(trained(), most), source(96), tmp_path / f"{most}.safetensors", **settings)
+        for most in (1000, 20)
+    ]
+    assert [run.record["training"]["pictures_a_forward"] for run in runs] == [32, 8]
+    shifts = [[point["shift"] for point in run.record["frontier"]] for run in runs]
+    assert shifts[0] == pytest.approx(shifts[1], rel=1e-3)
+    with pytest.raises(AuditError, match="out of memory with a single picture"):
+        finetune(Narrow(trained(), 1), source(96), tmp_path / "x.safetensors", **settings)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"perturb": "worst"},
+        {"perturb": "noise,blur"},
+        {"perturb": "generic,worst,quick", "views": 2, "distance": "jsd-views"},
+        {"task": "ce", "distance": "kl", "detach_clean": True},
+        {"task": "weighted", "gradient_penalty": 0.01, "distance": "logit"},
+        {"layer_decay": 0.7, "distance": "cosine", "steps": 3},
+        {"distance": "prob", "sched": "none", "opt": "lamb", "max_time": 0.01},
+    ],
+)
+def test_every_setting_trains(tmp_path: Path, more: dict[str, Any]) -> None:
+    ended = tuned(tmp_path / "a.safetensors", 60, epochs=1, **more)
+    lines = [json.loads(line) for line in (ended.folder / "log.jsonl").read_text().splitlines()]
+    assert all(line["loss"] > 0 for line in lines if "loss" in line)
+    assert ended.record["training"]["updates"] >= 1
+    if "noise" in str(more.get("perturb")):
+        assert ended.record["training"]["trained_under"]["families"] == ["blur", "noise"]
+
+
+def test_pictures_need_no_labels(tmp_path: Path) -> None:
+    bare = TensorSource(gratings(96, 1)[0])
+    ended = finetune(trained(), bare, tmp_path / "a.safetensors", **QUICK)
+    assert ended.record["kept"] == "agreement with the original"
+    assert ended.record["data"]["labelled"] is False
+
+
+def test_splits_are_seeded_disjoint_and_whole() -> None:
+    ids = [f"{index}.png" for index in range(100)]
+    parts = split(ids, 0, 0.2, 0.25)
+    assert [len(parts.training), len(parts.validation), len(parts.held_out)] == [55, 20, 25]
+    together = [*parts.training, *parts.validation, *parts.held_out]
+    assert sorted(together) == list(range(100))
+    assert parts == split(ids, 0, 0.2, 0.25)
+    assert parts != split(ids, 1, 0.2, 0.25)
+    backwards = split(ids[::-1], 0, 0.2, 0.25)
+    assert {ids[i] for i in parts.held_out} == {ids[::-1][i] for i in backwards.held_out}
+    assert sorted(order_of(ids, 0, 1)) == list(range(100))
+    assert order_of(ids, 0, 1) != order_of(ids, 0, 2)
+    part = part_of(source(8), [3, 1])
+    assert isinstance(part, TensorSource)
+    assert list(part.image_ids or ()) == ["000003", "000001"]
+
+
+class Weightless(nn.Module):
+    """Nothing in it can be trained."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([images.mean((1, 2)), images.amax((2, 3))], 1)
+
+
+ONE_CLASS = TensorSource(gratings(80)[0], torch.zeros(80, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "settings", "kind", "said"),
+    [
+        (None, TensorSource(gratings(40)[0]), {"task": "ce"}, UsageError, "needs labels"),
+        (None, ONE_CLASS, {"task": "weighted"}, UsageError, "all of class 0"),
+        (None, source(10), {}, UsageError, "4 are the fewest"),
+        (None, source(40), {"val_share": 0.6, "held_out": 0.4}, UsageError, "no picture to train"),
+        (Weightless(), source(40), {}, ModelError, "no weights that could be trained"),
+        (None, source(40), {"opt": "nope"}, UsageError, "--opt nope"),
+        (None, source(40), {"alpha": "much"}, UsageError, "--alpha"),
+        (None, source(40), {"alhpa": 1}, UsageError, "did you mean 'alpha'"),
+        (None, source(40), {"perturb": "identity"}, UsageError, "no change to train under"),
+        (None, source(40), {"amp_dtype": "float16"}, UsageError, "float16 trains on CUDA"),
+        (None, None, {}, UsageError, "needs pictures"),
+    ],
+)
+def test_bad_input(
+    tmp_path: Path,
+    model: nn.Module | None,
+    data: Any,
+    settings: dict[str, Any],
+    kind: type[SemauditError],
+    said: str,
+) -> None:
+    with pytest.raises(kind, match=said):
+        finetune(model or trained(), data, tmp_path / "a.safetensors", **{**QUICK, **settings})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whole_programs_are_not_trained(tmp_path: Path) -> None:
+    import warnings
+
+    path = tmp_path / "traced.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(trained(), torch.rand(1, 3, 24, 24)).save(str(path))
+    with pytest.raises(ModelError, match=r"whole program .* fine-tune the checkpoint"):
+        finetune(path, source(40), tmp_path / "a.safetensors", input_size=(3, 24, 24), **QUICK)
+
+
+def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "a.safetensors"
+    out.write_text("mine")
+    with pytest.raises(UsageError, match="--force"):
+        tuned(out)
+    assert out.read_text() == "mine"
+    for bad, said in (("a.pt", "ending"), ("none/a.safetensors", "no folder")):
+        with pytest.raises(UsageError, match=said):
+            tuned(tmp_path / bad)
+    with pytest.raises(UsageError, match="nothing to go on with"):
+        tuned(tmp_path / "b.safetensors", resume=True)
