@@ -109,7 +109,7 @@ def finetune(
             )  # fmt: skip
     except KeyboardInterrupt:
         raise AuditError(_interrupted(out)) from None
-    if not quiet:
+    if tuned.main and not quiet:
         _print(tuned)
     raise typer.Exit(0 if tuned.improved else 1)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from semaudit.errors import UsageError
 from semaudit.finetuning import proof, record
+from semaudit.finetuning.baselines import run_baselines
 from semaudit.finetuning.bench import Bench, open_bench
 from semaudit.finetuning.drawing import draw_frontier
 from semaudit.finetuning.engine import require_accelerate
@@ -26,6 +28,7 @@ from semaudit.finetuning.saving import (
     metadata_of,
     save,
 )
+from semaudit.finetuning.search import Found, found_of, recipe_for, search
 from semaudit.finetuning.student import Weights, weights_of
 from semaudit.finetuning.training import Ended, Tick, Watch
 from semaudit.fourier.picture import require_matplotlib
@@ -34,7 +37,7 @@ from semaudit.opening import Data, Model
 from semaudit.settings import Resolved, Settings, explicit
 from semaudit.stream import Progress
 
-FRONTIER = "frontier.png"
+FRONTIER, SEARCH = "frontier.png", "search.json"
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,12 +49,14 @@ class Tuned:
         out: the file of its weights; None where the original was kept.
         folder: of the evidence.
         record: what ``finetune.json`` holds.
+        main: whether this process is the one that speaks, of several that train together.
     """
 
     classifier: Classifier
     out: Path | None
     folder: Path
     record: dict[str, Any]
+    main: bool = True
 
     @property
     def improved(self) -> bool:
@@ -145,16 +150,24 @@ def _carried_out(
     watch: Watch,
     started: float,
 ) -> Tuned:
+    bench, found = _searched(bench, keeper, resume, watch)
     ended = _trained(bench, keeper, resume, watch)
     watch(Tick(ended.updates, ended.updates, stage="choosing weights"))
     points, choice = bench.sweep(ended.weights)
     document = record.record_of(bench, ended, points, choice, time.monotonic() - started)
+    document["search"] = None if found is None else asdict(found)
+    if bench.recipe.baselines:
+        others, notes = run_baselines(
+            bench, bench.recipe.lr, searched=found is not None, watch=watch
+        )
+        document["baselines"] = [each.record(choice.point) for each in others]
+        document["notes"] += notes
     classifier = _chosen(bench, ended.weights, choice, out)
     if bench.engine.main:
         _write(bench, classifier, points, choice, document, resolved, keeper.folder, out, watch)
     bench.engine.wait()
     improved = choice.point is not None
-    return Tuned(classifier, out if improved else None, folder_of(out), document)
+    return Tuned(classifier, out if improved else None, folder_of(out), document, bench.engine.main)
 
 
 def _refuse_leftovers(out: Path, *, force: bool, resume: bool) -> None:
@@ -167,6 +180,23 @@ def _refuse_leftovers(out: Path, *, force: bool, resume: bool) -> None:
             f"{folder} is of a run that was broken off: --resume goes on with it, --force starts "
             "afresh"
         )
+
+
+def _searched(
+    bench: Bench, keeper: Keeper, resume: bool, watch: Watch
+) -> tuple[Bench, Found | None]:
+    """The bench with alpha and learning rate found, where they are to be."""
+    if bench.recipe.alpha != "auto":
+        return bench, None
+    path = keeper.folder / SEARCH
+    if resume and path.is_file():
+        found = found_of(json.loads(path.read_text("utf-8")))
+    else:
+        found = search(bench, bench.recipe.auto_time, watch=watch)
+        if bench.engine.main:
+            keeper.folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(record.plain(asdict(found))), "utf-8")
+    return replace(bench, recipe=recipe_for(bench.recipe, found.best)), found
 
 
 def _trained(bench: Bench, keeper: Keeper, resume: bool, watch: Watch) -> Ended:
@@ -220,7 +250,8 @@ def _write(
         with suppress(FileNotFoundError):
             out.unlink()  # of an earlier run, which --force replaces
     record.write(folder / record.RECORD, document)
-    (folder / STATE).unlink(missing_ok=True)
+    for name in (STATE, SEARCH):  # what only a broken run needs
+        (folder / name).unlink(missing_ok=True)
     target = folder_of(out)
     shutil.rmtree(target, ignore_errors=True)
     folder.rename(target)

@@ -29,11 +29,21 @@ def told(record: dict[str, Any], folder: str, out: str) -> Iterator[Line]:
         yield f"note: {note}", "yellow"
     if training["stopped"]:
         yield f"stopped early: {training['stopped']}", "yellow"
+    if record["search"] is not None:
+        best = record["search"]["best"]
+        yield (
+            f"alpha {best['alpha']:g} and learning rate {best['lr']:.3g}: the best of "
+            f"{len(record['search']['arms'])} pairs in {record['search']['seconds']:.0f} s",
+            "",
+        )
     improved = record["choice"]["improved"]
     yield (
         ("" if improved else "The original is kept: ") + record["choice"]["why"],
         ("green" if improved else "red"),
     )
+    for each in record.get("baselines", []):
+        wins = "; it WINS over the continuity term on validation" if each["wins"] else ""
+        yield f"baseline {each['name']}: {each['choice']['why']}{wins}", "yellow" if wins else ""
     if "held_out" in record:
         yield from _proof(record["held_out"])
         yield f"Written: {out}", "dim"

@@ -1,0 +1,103 @@
+"""What the continuity term is worth: the same pictures, changes and compute without it.
+
+Plain fine-tuning sees clean pictures only; as its pass is the shorter, it has more updates.
+Augmentation sets the task on clean and changed pictures. Each has a search of its own over the
+learning rate where the main run had one, and a sweep of its own over interpolated weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from semaudit.finetuning.bench import Bench
+from semaudit.finetuning.interpolation import Choice, Point
+from semaudit.finetuning.loss import Objective
+from semaudit.finetuning.search import Arm, search, trained
+from semaudit.finetuning.student import Weights
+from semaudit.finetuning.training import Tick, Watch
+
+PLAIN, AUGMENTATION = "plain fine-tuning", "augmentation only"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A run without the continuity term.
+
+    Attributes:
+        name: which one.
+        arm: its learning rate.
+        updates: it trained for.
+        points: its frontier on validation.
+        choice: what would be shipped of it.
+        weights: the tuned ones.
+    """
+
+    name: str
+    arm: Arm
+    updates: int
+    points: list[Point]
+    choice: Choice
+    weights: Weights
+
+    def record(self, best: Point | None) -> dict[str, Any]:
+        """What ``finetune.json`` says of it, ``best`` being the main run's choice."""
+        return {
+            "name": self.name,
+            "lr": self.arm.lr,
+            "updates": self.updates,
+            "frontier": [asdict(point) for point in self.points],
+            "choice": {
+                "improved": self.choice.point is not None,
+                "share": None if self.choice.point is None else self.choice.point.share,
+                "why": self.choice.why,
+            },
+            "wins": wins(self.choice.point, best),
+        }
+
+
+def wins(baseline: Point | None, best: Point | None) -> bool:
+    """Whether a baseline's choice has less shift on validation than the main run's."""
+    return baseline is not None and (best is None or baseline.shift < best.shift)
+
+
+def run_baselines(
+    bench: Bench, lr: float, *, searched: bool, watch: Watch = lambda _: None
+) -> tuple[list[Baseline], tuple[str, ...]]:
+    """Run both; returns them, and notes on what was left out.
+
+    Args:
+        bench: what all runs share.
+        lr: the main run's learning rate, which they take over unless they search.
+        searched: whether the main run searched, and in the recipe's time.
+        watch: told what is being done.
+    """
+    done: list[Baseline] = []
+    notes: tuple[str, ...] = ()
+    for name, (objective, passes) in objectives(bench).items():
+        if objective is None:
+            notes = (f"{name} is left out: without labels it has nothing to learn",)
+            continue
+        arm = Arm(0.0, lr)
+        if searched:
+            seconds = bench.recipe.auto_time
+            arm = search(bench, seconds, alphas=(0.0,), base=objective, watch=watch).best
+        updates = max(round(bench.plan.updates * passes), 1)
+        watch(Tick(0, updates, stage=name))
+        weights = trained(bench, objective, arm, updates)
+        points, choice = bench.sweep(weights)
+        done.append(Baseline(name, arm, updates, points, choice, weights))
+    return done, notes
+
+
+def objectives(bench: Bench) -> Mapping[str, tuple[Objective | None, float]]:
+    """Each baseline's objective, and its updates in relation to the main run's."""
+    recipe = bench.recipe
+    bare = replace(recipe.model_copy(update={"alpha": 0.0}).objective, alpha=0.0, gradient=0.0)
+    # An anchor on clean pictures is met from the start: with labels, these are the task.
+    labelled = bench.labelled and bench.classifier.activation == "softmax"
+    by_label = replace(bare, cross_entropy=1.0, anchor=0.0) if bare.anchor == 1 else bare
+    plain = by_label if labelled else None
+    augmented = replace(by_label if labelled else bare, on_changed=True)
+    return {PLAIN: (plain, 1.0 + recipe.views), AUGMENTATION: (augmented, 1.0)}
