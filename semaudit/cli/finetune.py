@@ -16,7 +16,7 @@ from semaudit.cli.sharing import takes_over
 from semaudit.errors import AuditError, UsageError
 
 if TYPE_CHECKING:
-    from semaudit.finetuning.training import Tick, Watch
+    from semaudit.finetuning.plan import Tick, Watch
     from semaudit.finetuning.tuning import Tuned
 
 _CALLS = ("out", "force", "resume", "quiet", "config")

@@ -14,9 +14,9 @@ from typing import Any
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.interpolation import Choice, Point
 from semaudit.finetuning.loss import Objective
+from semaudit.finetuning.plan import Tick, Watch
 from semaudit.finetuning.search import Arm, search, trained
 from semaudit.finetuning.student import Weights
-from semaudit.finetuning.training import Tick, Watch
 
 PLAIN, AUGMENTATION = "plain fine-tuning", "augmentation only"
 

@@ -15,7 +15,7 @@ from typing import Any
 from semaudit import __version__
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.interpolation import Choice, Point
-from semaudit.finetuning.training import Ended
+from semaudit.finetuning.plan import Ended
 
 RECORD = "finetune.json"
 RECORD_VERSION = 1

@@ -17,9 +17,9 @@ from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.interpolation import Point
 from semaudit.finetuning.keeping import Log
 from semaudit.finetuning.loss import Objective
+from semaudit.finetuning.plan import Plan, Tick, Watch
 from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.student import Weights
-from semaudit.finetuning.training import Plan, Tick, Watch
 
 ALPHAS = (1.0, 3.0, 10.0, 30.0)
 RATES = (1 / 3, 1.0, 3.0)

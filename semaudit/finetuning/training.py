@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from semaudit.finetuning.keeping import Keeper, Kept, Log
 from semaudit.finetuning.loss import TERMS
 from semaudit.finetuning.optimizing import average_of, optimizer_of, schedule_of
 from semaudit.finetuning.pictures import Pictures, order_of
+from semaudit.finetuning.plan import Ended, Plan, Tick, Watch
 from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.step import Stepper
 from semaudit.finetuning.student import Weights, weights_of
@@ -24,66 +25,6 @@ from semaudit.metrics.views import View
 
 KEEP_EVERY = 60.0
 """Seconds between two states on disk, at the least."""
-
-
-@dataclass(frozen=True)
-class Tick:
-    """How far training is.
-
-    Attributes:
-        update: how many updates are done.
-        updates: how many there will be.
-        loss: of the last one, the mean over pictures.
-        terms: its parts, by name, not weighted.
-        shift: on validation, last seen; None before.
-        stage: what is being done.
-    """
-
-    update: int
-    updates: int
-    loss: float = math.nan
-    terms: dict[str, float] | None = None
-    shift: float | None = None
-    stage: str = "training"
-
-
-Watch = Callable[[Tick], None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long a run is, in updates."""
-
-    updates: int
-    per_epoch: int
-    batch: int
-
-    @classmethod
-    def of(cls, recipe: Recipe, pictures: int, world: int) -> Plan:
-        """The plan of a recipe; a set smaller than a batch is one batch."""
-        batch = min(recipe.batch_size * recipe.grad_accum_steps, pictures)
-        batch = max(batch // world, 1) * world  # even shares
-        per_epoch = max(pictures // batch, 1)
-        return cls(recipe.steps or recipe.epochs * per_epoch, per_epoch, batch)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How training ended.
-
-    Attributes:
-        weights: of the last good state, or their average.
-        updates: that led there.
-        why: what ended it; None: it was done.
-        seconds: it took, broken runs included.
-        forward: pictures in a forward, after any halving.
-    """
-
-    weights: Weights
-    updates: int
-    why: str | None
-    seconds: float
-    forward: int
 
 
 class Trainer:

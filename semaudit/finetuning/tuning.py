@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from semaudit.errors import UsageError
-from semaudit.finetuning import proof, record
-from semaudit.finetuning.baselines import run_baselines
-from semaudit.finetuning.bench import Bench, open_bench
-from semaudit.finetuning.drawing import draw_frontier
+from semaudit.finetuning import record
+from semaudit.finetuning.baselines import Baseline, run_baselines
+from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.engine import require_accelerate
-from semaudit.finetuning.interpolation import Choice, Point, interpolated
 from semaudit.finetuning.interrupting import deferred
-from semaudit.finetuning.keeping import LOG, STATE, Keeper, Log
+from semaudit.finetuning.keeping import LOG, Keeper, Log
+from semaudit.finetuning.opening import open_bench
+from semaudit.finetuning.plan import Ended, Tick, Watch
+from semaudit.finetuning.proof import audits_settings
 from semaudit.finetuning.recipe import Recipe, recipe_of
-from semaudit.finetuning.saving import (
-    check_out,
-    folder_of,
-    how_to_open,
-    metadata_of,
-    save,
-)
+from semaudit.finetuning.saving import check_out, folder_of
 from semaudit.finetuning.search import Found, found_of, recipe_for, search
-from semaudit.finetuning.student import Weights, weights_of
-from semaudit.finetuning.training import Ended, Tick, Watch
+from semaudit.finetuning.writing import SEARCH, Desk, Outcome, chosen, write
 from semaudit.fourier.picture import require_matplotlib
-from semaudit.models import Classifier, weights_sha256
+from semaudit.models import Classifier
 from semaudit.opening import Data, Model
 from semaudit.settings import Resolved, Settings, explicit
-from semaudit.stream import Progress
-
-FRONTIER, SEARCH = "frontier.png", "search.json"
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,15 +145,18 @@ def _carried_out(
     points, choice = bench.sweep(ended.weights)
     document = record.record_of(bench, ended, points, choice, time.monotonic() - started)
     document["search"] = None if found is None else asdict(found)
+    others: list[Baseline] = []
     if bench.recipe.baselines:
         others, notes = run_baselines(
             bench, bench.recipe.lr, searched=found is not None, watch=watch
         )
         document["baselines"] = [each.record(choice.point) for each in others]
         document["notes"] += notes
-    classifier = _chosen(bench, ended.weights, choice, out)
+    classifier = chosen(bench, ended.weights, choice, out.name)
     if bench.engine.main:
-        _write(bench, classifier, points, choice, document, resolved, keeper.folder, out, watch)
+        outcome = Outcome(bench, points, choice, classifier, document, others)
+        settings = audits_settings(resolved, str(bench.engine.device))
+        write(outcome, Desk(out, keeper.folder, settings, watch))
     bench.engine.wait()
     improved = choice.point is not None
     return Tuned(classifier, out if improved else None, folder_of(out), document, bench.engine.main)
@@ -213,75 +205,3 @@ def _trained(bench: Bench, keeper: Keeper, resume: bool, watch: Watch) -> Ended:
     if asked.to_stop:
         raise KeyboardInterrupt
     return ended
-
-
-def _chosen(bench: Bench, tuned: Weights, choice: Choice, out: Path) -> Classifier:
-    if choice.point is None:
-        return bench.classifier
-    original = weights_of(bench.classifier.module)
-    refresh = bench.refresh
-    made = interpolated(bench.classifier, original, tuned, choice.point.share, refresh)
-    provenance = {**made.provenance, "weights_sha256": weights_sha256(made.module)}
-    return replace(made, name=out.name, provenance=provenance)
-
-
-def _write(
-    bench: Bench,
-    classifier: Classifier,
-    points: list[Point],
-    choice: Choice,
-    document: dict[str, Any],
-    resolved: Resolved,
-    folder: Path,
-    out: Path,
-    watch: Watch,
-) -> None:
-    """Write the weights and the evidence, which takes its place at the very end."""
-    folder.mkdir(parents=True, exist_ok=True)
-    title = f"{bench.classifier.name}: weights between the original (0) and the tuned (1)"
-    draw_frontier(points, choice.point, bench.kept, title, folder / FRONTIER)
-    if choice.point is not None:
-        document["held_out"] = _proof(bench, classifier, resolved, folder, watch)
-        note = how_to_open(classifier, out)
-        document["notes"] += [] if note is None else [note]
-        document["out"] = str(out)
-        save(classifier.module, out, metadata_of(classifier, _names(bench), _origin(document)))
-    else:
-        with suppress(FileNotFoundError):
-            out.unlink()  # of an earlier run, which --force replaces
-    record.write(folder / record.RECORD, document)
-    for name in (STATE, SEARCH):  # what only a broken run needs
-        (folder / name).unlink(missing_ok=True)
-    target = folder_of(out)
-    shutil.rmtree(target, ignore_errors=True)
-    folder.rename(target)
-
-
-def _proof(
-    bench: Bench, tuned: Classifier, resolved: Resolved, folder: Path, watch: Watch
-) -> dict[str, Any]:
-    settings = proof.audits_settings(resolved, str(bench.engine.device))
-
-    def telling(stage: str) -> Any:
-        def tell(progress: Progress) -> None:
-            watch(Tick(progress.cells, progress.total_cells, stage=stage))
-
-        return tell
-
-    before, after = (
-        proof.audit(model, bench.held_out, settings, folder / name, telling(f"audit {name}"))
-        for name, model in ((proof.BEFORE, bench.classifier), (proof.AFTER, tuned))
-    )
-    return proof.side_by_side(before, after, bench.changes.seen)
-
-
-def _names(bench: Bench) -> tuple[str, ...] | None:
-    names = bench.names
-    return names if names is not None and len(names) == bench.classifier.num_classes else None
-
-
-def _origin(document: dict[str, Any]) -> dict[str, Any]:
-    """What the weights' own header says of where they are from."""
-    keys = ("created", "model", "data", "recipe", "seed", "choice")
-    found: dict[str, Any] = record.plain({key: document[key] for key in keys})
-    return found

@@ -1,0 +1,124 @@
+"""Opens what fine-tuning rests on, and refuses what cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from semaudit import runtime
+from semaudit.applicability import applicable
+from semaudit.errors import UsageError
+from semaudit.finetuning.anchors import anchors_of
+from semaudit.finetuning.bench import Bench
+from semaudit.finetuning.changes import Changes, Rungs, changes_of
+from semaudit.finetuning.engine import Engine
+from semaudit.finetuning.pictures import (
+    ids_of,
+    in_memory,
+    part_of,
+    read_pictures,
+    split,
+)
+from semaudit.finetuning.recipe import Recipe
+from semaudit.finetuning.student import refuse_untrainable
+from semaudit.images import ImageSource
+from semaudit.models import Classifier
+from semaudit.opening import Data, Model, load_plugins, named, open_data, open_model, refuse_missing
+from semaudit.settings import Resolved
+
+
+def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> Bench:
+    """Open the model and the pictures, split these, and refuse what cannot be.
+
+    Raises:
+        SemauditError: see `semaudit.errors`.
+    """
+    settings = resolved.settings
+    if data is None and settings.dataset is None:
+        raise UsageError("fine-tuning needs pictures: name them with --data")
+    load_plugins(settings)
+    changes = changes_of(recipe)
+    refuse_missing(data, settings)
+    place = runtime.resolve(settings)
+    engine = Engine(place.device, place.amp_dtype)
+    classifier = open_model(model, data, settings, replace(place, device=engine.device))
+    refuse_untrainable(classifier)
+    if classifier.activation == "softmax" and classifier.num_classes < 2:
+        raise UsageError(f"{classifier.name} has one class only: its answer cannot move")
+    changes, notes = _suited(changes, classifier)
+    source = open_data(data, settings, classifier)
+    channels = classifier.preprocessing.input_size[0]
+    if ids_of(source) is None:
+        source = in_memory(source, channels, classifier.num_classes)
+    ids = ids_of(source) or ()
+    parts = split(ids, settings.seed, recipe.val_share, recipe.held_out)
+    _refuse_labels(recipe, source)
+    pictures = read_pictures(
+        part_of(source, [*parts.training, *parts.validation]),
+        channels, classifier.num_classes, settings.max_unreadable, place.workers,
+    )  # fmt: skip
+    training = {ids[index] for index in parts.training}
+    rows = [row for row, name in enumerate(pictures.image_ids) if name in training]
+    others = [row for row, name in enumerate(pictures.image_ids) if name not in training]
+    labelled = source.labelled and classifier.activation != "none"
+    if recipe.task != "anchor":
+        _refuse_one_class(pictures.labels[rows])
+    return Bench(
+        recipe=recipe,
+        seed=settings.seed,
+        classifier=classifier,
+        labelled=labelled,
+        names=_labels(classifier, source),
+        data=named(data, settings),
+        pictures=pictures,
+        training=tuple(rows),
+        validation=tuple(others),
+        held_out=part_of(source, parts.held_out),
+        changes=changes,
+        engine=engine,
+        anchors=anchors_of(classifier, pictures, rows),
+        notes=(*classifier.notes, *source.notes, *notes),
+    )
+
+
+def _labels(classifier: Classifier, source: ImageSource) -> tuple[str, ...] | None:
+    """What a file of the weights can call the classes; None where that would be their numbers.
+
+    Synsets where these are known: the names of some of ImageNet's classes are the same.
+    """
+    names = classifier.class_names
+    if source.class_names is not None or names.wordnet_ids:
+        return source.class_names or names.wordnet_ids
+    numbered = all(name == f"class {index}" for index, name in enumerate(names.names))
+    return None if numbered else names.names
+
+
+def _refuse_labels(recipe: Recipe, source: ImageSource) -> None:
+    if recipe.task != "anchor" and not source.labelled:
+        raise UsageError(
+            f"--task {recipe.task} needs labels, and the pictures have none: --task anchor needs "
+            "none"
+        )
+
+
+def _refuse_one_class(labels: Tensor) -> None:
+    distinct = torch.unique(labels)
+    if len(distinct) < 2:
+        raise UsageError(
+            f"the {len(labels)} training pictures are all of class {int(distinct[0])}: "
+            "cross-entropy would teach that answer alone. --task anchor needs no labels"
+        )
+
+
+def _suited(changes: Changes, classifier: Classifier) -> tuple[Changes, tuple[str, ...]]:
+    """Leave out probes that mean nothing for the pictures of a model."""
+    channels, *sides = classifier.preprocessing.input_size
+    notes: tuple[str, ...] = ()
+    parts = list(changes.parts)
+    for index, part in enumerate(parts):
+        if isinstance(part, Rungs):
+            kept, more = applicable(part.probes, channels, side=min(sides))
+            parts[index], notes = Rungs(tuple(kept)), (*notes, *more)
+    return replace(changes, parts=tuple(parts)), notes
