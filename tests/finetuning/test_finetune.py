@@ -316,3 +316,34 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
             tuned(tmp_path / bad)
     with pytest.raises(UsageError, match="nothing to go on with"):
         tuned(tmp_path / "b.safetensors", resume=True)
+
+
+def test_alpha_auto_finds_a_pair_in_about_its_time(tmp_path: Path) -> None:
+    ended = tuned(tmp_path / "a.safetensors", 120, alpha="auto", auto_time=4, epochs=2)
+    found = ended.record["search"]
+    assert len(found["arms"]) == 12
+    assert found["best"]["alpha"] == ended.record["recipe"]["alpha"]
+    assert found["best"]["lr"] == ended.record["recipe"]["lr"]
+    assert len(found["planned"]) == 3
+    assert found["planned"][0] <= found["planned"][-1]
+    assert not (ended.folder / "search.json").exists()
+
+
+def test_baselines_stand_beside(tmp_path: Path) -> None:
+    ended = tuned(tmp_path / "a.safetensors", 240, baselines=True, lr=1e-3, epochs=3)
+    plain, augmented = ended.record["baselines"]
+    assert (plain["name"], augmented["name"]) == ("plain fine-tuning", "augmentation only")
+    # A pass without views is half as long: as much compute is twice the updates.
+    assert plain["updates"] == 2 * augmented["updates"] == 24
+    for each in (plain, augmented):
+        assert len(each["frontier"]) == 11
+        assert each["frontier"][0]["shift"] == ended.record["frontier"][0]["shift"]
+        assert ("held_out" in each) == each["choice"]["improved"]
+    bare = finetune(
+        trained(),
+        TensorSource(gratings(60, 1)[0]),
+        tmp_path / "b.safetensors",
+        **{**QUICK, "baselines": True, "epochs": 1},
+    )
+    assert [each["name"] for each in bare.record["baselines"]] == ["augmentation only"]
+    assert any("without labels" in note for note in bare.record["notes"])

@@ -1,0 +1,157 @@
+"""`semaudit finetune`: its options, what it prints and writes, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+from finetuning.gratings import written
+from shared import Run
+
+from semaudit.cli import app
+from semaudit.finetuning.recipe import Recipe
+from semaudit.settings import Settings
+
+pytest.importorskip("accelerate")
+pytest.importorskip("matplotlib")
+
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+QUICK = ("--device", "cpu", "--select", "brightness", "--no-gradients")
+STRONG = ("--lr", "1e-3", "--alpha", "20", "--epochs", "6")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Arguments: a checkpoint that knows a task, and pictures of it."""
+    checkpoint, pictures = written(tmp_path_factory.mktemp("gratings"), 240)
+    return ("finetune", str(checkpoint), "--data", str(pictures), *QUICK)
+
+
+def test_it_writes_a_smoother_model_that_a_scan_opens(
+    cli: Run, place: tuple[str, ...], tmp_path: Path
+) -> None:
+    ended = cli(*place, *STRONG)
+    assert (ended.code, ended.stderr) == (0, "")
+    said = " ".join(ended.stdout.split())
+    for each in ("24 updates on 132 pictures", "shift, families held out", "smoother.finetune"):
+        assert each in said
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "smoother.safetensors",
+        "smoother.finetune",
+    }
+    data = place[3]
+    scanned = cli("scan", "smoother.safetensors", "--data", data, *QUICK, "--format", "json")
+    assert scanned.code == 0
+    report = json.loads(scanned.stdout)
+    assert report["clean"]["accuracy"]["value"] > 0.8
+    again = cli(*place, *STRONG)
+    assert again.code == 2
+    assert "--force replaces it" in again.stderr
+
+
+def test_the_original_is_kept_with_exit_code_1(
+    cli: Run, place: tuple[str, ...], tmp_path: Path
+) -> None:
+    ended = cli(*place, "--lr", "0", "--epochs", "1", "-o", "same.safetensors")
+    assert (ended.code, ended.stderr) == (1, "")
+    assert "The original is kept: no weights have surely less shift" in ended.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"same.finetune"}
+    report = json.loads((tmp_path / "same.finetune" / "finetune.json").read_text("utf-8"))
+    assert report["choice"]["improved"] is False
+    assert cli(*place, "--lr", "0", "--epochs", "1", "-q", "-o", "x.safetensors").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--task", "ce", "--ignore-labels"), 2, "--task ce needs labels"),
+        (("--num-samples", "8"), 2, "4 are the fewest"),
+        (("--alpha", "-1"), 2, "--alpha"),
+        (("--perturb", "nope"), 2, "nope"),
+        (("--distance", "far"), 2, "--distance"),
+        (("--opt", "nope"), 2, "--opt nope"),
+        (("-o", "smoother.pt"), 2, "give it that ending"),
+        (("--resume",), 2, "nothing to go on with"),
+        (("--epochs", "0"), 2, "--epochs"),
+    ],
+)
+def test_bad_input(
+    cli: Run, place: tuple[str, ...], tmp_path: Path, arguments: tuple[str, ...], code: int,
+    said: str,
+) -> None:  # fmt: skip
+    ended = cli(*place, *arguments)
+    assert ended.code == code
+    assert said in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_which_model_and_which_pictures(cli: Run) -> None:
+    ended = cli("finetune")
+    assert (ended.code, "which model?" in ended.stderr) == (2, True)
+    ended = cli("finetune", "resnet18", "--no-pretrained")
+    assert (ended.code, "needs pictures" in ended.stderr) == (2, True)
+    ended = cli("finetune", "nowhere.safetensors", "--data", ".")
+    assert ended.code == 3
+
+
+def test_every_field_of_the_recipe_is_an_option_and_no_option_is_nobodys() -> None:
+    options = {each.name for each in COMMANDS["finetune"].params}
+    assert set(Recipe.model_fields) <= options
+    own = {"out", "force", "resume", "quiet", "config", "help"}
+    assert options <= set(Recipe.model_fields) | set(Settings.model_fields) | own
+
+
+def test_defaults_in_the_help_are_the_recipes() -> None:
+    helps = {each.name: each.help for each in COMMANDS["finetune"].params}
+    for name, field in Recipe.model_fields.items():
+        if isinstance(field.default, (int, float)) and not isinstance(field.default, bool):
+            shown = {4 / 255: "4/255", 1e-4: "0.0001"}.get(field.default, f"{field.default:g}")
+            assert shown in (helps[name] or ""), name
+
+
+@pytest.mark.slow
+def test_an_interrupt_keeps_the_state_and_says_so(place: tuple[str, ...], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "semaudit", *place, "--epochs", "4000"]
+    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "smoother.safetensors.partial" / "log.jsonl"
+    for _ in range(600):
+        if log.is_file() and log.read_text().count("\n") > 2:
+            break
+        time.sleep(0.1)
+    os.kill(running.pid, signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 3
+    assert "interrupted; what was done is kept in" in said
+    assert "Traceback" not in said
+    assert {each.name for each in log.parent.iterdir()} == {"log.jsonl", "state.pt"}
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_of_the_same_batch(
+    process: Run, place: tuple[str, ...], tmp_path: Path
+) -> None:
+    launch = (sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2")
+    module = ("-m", "semaudit")
+    settings = (*place, *STRONG)
+    one = process(*settings, "-o", "one.safetensors", program=(sys.executable, *module))
+    two = process(*settings, "-o", "two.safetensors", program=(*launch, *module))
+    assert (one.code, two.code) == (0, 0)
+    losses, shifts = [], []
+    for name in ("one", "two"):
+        folder = tmp_path / f"{name}.finetune"
+        lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+        losses.append([line["loss"] for line in lines if "loss" in line])
+        record = json.loads((folder / "finetune.json").read_text("utf-8"))
+        shifts.append([point["shift"] for point in record["frontier"]])
+        assert record["runtime"]["processes"] == (1 if name == "one" else 2)
+    # Sums in another order differ in the last bit, which Adam's division lets grow.
+    assert losses[0][:4] == pytest.approx(losses[1][:4], rel=1e-4)
+    assert losses[0] == pytest.approx(losses[1], rel=0.03)
+    assert shifts[0] == pytest.approx(shifts[1], rel=0.03)
