@@ -13,6 +13,7 @@ from semaudit.images import as_float
 from semaudit.look import look
 from semaudit.metrics.views import View, precise
 from semaudit.models import Classifier
+from semaudit.runtime import Halving
 
 KEPT = 25_000_000
 """Outputs, of pictures times classes, that are kept."""
@@ -55,12 +56,16 @@ def anchors_of(original: Classifier, pictures: Pictures, rows: Sequence[int]) ->
     """
     if len(rows) * original.num_classes > KEPT:
         return Anchors(original, True, {}, None)
+    halving = Halving(_BATCH)
     image_ids: list[str] = []
+
+    def answer(images: Tensor, _: slice) -> Tensor:
+        return original(as_float(images, original.placement.device)).logits.float().cpu()
+
     logits: list[Tensor] = []
     with torch.no_grad():
         for batch in pictures.batches(rows, _BATCH):
-            images = as_float(batch.images, original.placement.device)
-            logits.append(original(images).logits.float().cpu())
+            logits += [part for _, part in halving.parts(batch.images, answer)]
             image_ids += batch.image_ids
     kept = {image_id: row for row, image_id in enumerate(image_ids)}
     return Anchors(original, True, kept, torch.cat(logits))

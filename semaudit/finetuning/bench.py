@@ -28,6 +28,7 @@ from semaudit.finetuning.keeping import Keeper, Log
 from semaudit.finetuning.loss import Objective
 from semaudit.finetuning.pictures import (
     Pictures,
+    order_of,
 )
 from semaudit.finetuning.plan import Plan, Watch
 from semaudit.finetuning.recipe import Recipe
@@ -106,7 +107,7 @@ class Bench:
 
     def measure(self, draws: int, most: int | None = None) -> Validation:
         """The yardstick, of at most so many pictures."""
-        rows = self.validation[:most]
+        rows = self._some(self.validation, most)
         size = max(self.recipe.batch_size // self.engine.world, 1)
         return Validation(self.pictures, rows, self.seed, draws, size, self.labelled)
 
@@ -168,7 +169,12 @@ class Bench:
         """Takes BatchNorm's statistics anew where they were trained."""
         return statistics_from(partial(self._clean, REFRESHED)) if self.recipe.train_bn else None
 
+    def _some(self, rows: tuple[int, ...], most: int | None) -> tuple[int, ...]:
+        """At most so many, drawn: in a folder, the first are of one class."""
+        ids = [self.pictures.image_ids[row] for row in rows]
+        return tuple(rows[index] for index in order_of(ids, self.seed, 0)[:most])
+
     def _clean(self, most: int) -> list[Tensor]:
         size = max(self.recipe.batch_size, 32)
-        found = self.pictures.batches(self.training[:most], size)
+        found = self.pictures.batches(self._some(self.training, most), size)
         return [as_float(batch.images, self.engine.device) for batch in found if len(batch)]

@@ -24,7 +24,7 @@ BATTERY = ("standard", ADVERSARIAL_FAMILY)
 _SHARED = (
     *("channels_last", "torchcompile", "workers", "seed", "amp_dtype"),
     *("select", "ignore", "at_ssim", "battery", "taxonomy", "gradients", "gradient_samples"),
-    *("worst_case", "worst_objective", "plugin"),
+    *("worst_case", "worst_objective", "plugin", "max_unreadable"),
 )
 """Settings of fine-tuning that are those of its audits, too."""
 

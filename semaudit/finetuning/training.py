@@ -68,6 +68,7 @@ class Trainer:
         self.update, self.seconds = 0, 0.0
         self._shift: float | None = None
         self._good = (0, weights_of(self._module))
+        self._clock = 0.0  # the main process's seconds, as of the last update
 
     @property
     def _engine(self) -> Engine:
@@ -76,6 +77,7 @@ class Trainer:
     def restore(self, kept: Kept) -> None:
         """Go on from a state."""
         self.update, self.seconds = kept.updates, kept.seconds
+        self._clock = kept.seconds
         self._module.load_state_dict(kept.tensors["weights"], strict=False)
         self._bare.load_state_dict(kept.tensors["optimizer"])
         if self._average is not None:
@@ -109,9 +111,7 @@ class Trainer:
         kept_at = started
         why: str | None = None
         for batch in self._shares(until - self.update):
-            limit = self.recipe.max_time
-            sums = self._advance(batch, float(stop()), float(limit is not None
-                                 and self.seconds > limit))  # fmt: skip
+            sums = self._advance(batch, float(stop()))
             self.seconds = before + time.monotonic() - started
             if sums is None:
                 why = f"the loss or its gradient was not finite in update {self.update + 1}"
@@ -123,16 +123,36 @@ class Trainer:
             if time.monotonic() - kept_at > KEEP_EVERY:
                 self.keep()
                 kept_at = time.monotonic()
-            stopped, late = sums[-2:]
+            stopped, self._clock = sums[-2:]
             if stopped:
                 self.keep()
                 raise KeyboardInterrupt
-            if late and self.update < until:
-                why = f"--max-time {limit:g} had passed after update {self.update}"
-                break
-        good = why is None or why.startswith("--max-time")
-        updates, weights = (self.update, self._current()) if good else self._good
-        return Ended(weights, updates, why, self.seconds, self.stepper.size)
+            if self._late and self.update < until:
+                why = f"--max-time {self.recipe.max_time:g} had passed after update {self.update}"
+                return self._ended(why)
+        if why is not None:
+            self._go_back()
+        return self._ended(why)
+
+    def _ended(self, why: str | None) -> Ended:
+        return Ended(self._current(), self.update, why, self.seconds, self.stepper.size)
+
+    def _go_back(self) -> None:
+        """To the last good state; what comes next must not be kept with a broken one."""
+        self.update, weights = self._good
+        for module in (self._module, *([] if self._average is None else [self._average.module])):
+            module.load_state_dict(weights, strict=False)
+
+    @property
+    def _late(self) -> bool:
+        return self.recipe.max_time is not None and self._clock > self.recipe.max_time
+
+    def _place(self) -> int:
+        """Where in the schedule the next update is: a limit of time shortens it."""
+        if self.recipe.max_time is None:
+            return self.update
+        share = min(self._clock / self.recipe.max_time, 1.0)
+        return max(self.update, round(share * self.plan.updates))
 
     def _current(self) -> Weights:
         return weights_of(self._module if self._average is None else self._average.module)
@@ -153,14 +173,14 @@ class Trainer:
             yield from self._pictures.batches(mine, share)
             done, updates = done + count, updates - count
 
-    def _advance(self, batch: Batch, stop: float, late: float) -> list[float] | None:
+    def _advance(self, batch: Batch, stop: float) -> list[float] | None:
         """One update; its sums, or None where the loss or a gradient is not finite."""
         if self._schedule is not None:
-            self._schedule.step_update(self.update)
+            self._schedule.step_update(self._place())
         engine = self._engine
         sums = self.stepper.take(batch, self.update, self.plan.batch)
         # What all must know rides along: one message an update.
-        more = sums.new_tensor([stop, late])
+        more = sums.new_tensor([stop, self.seconds if engine.main else 0.0])
         found: list[float] = engine.summed(torch.cat([sums, more])).tolist()
         engine.sum_gradients(self._weights)
         norm = float(engine.norm_of_gradients(self._weights, self.recipe.clip_grad))

@@ -14,13 +14,17 @@ from semaudit.finetuning.generic import Generic
 from semaudit.finetuning.pictures import Pictures
 from semaudit.finetuning.step import seen_together
 from semaudit.finetuning.student import measured
-from semaudit.images import as_float
+from semaudit.images import Batch, as_float
 from semaudit.metrics.outputs import entropy
 from semaudit.metrics.views import View, joined
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
+from semaudit.runtime import Halving
 
 Array = NDArray[np.float64]
+
+_Part = tuple[View, Tensor, Tensor, Tensor]
+"""The clean view, shift, flips and labels."""
 
 VALIDATED = "finetune validation"
 """What the draws are keyed by."""
@@ -68,10 +72,13 @@ class Validation:
 
     def __call__(self, classifier: Classifier, original: View | None = None) -> Answers:
         """Measure a model; ``original`` is that of the model it is compared with, else itself."""
+        halving = Halving(self.batch_size)
         with measured(classifier):
-            parts = [self._part(classifier, batch.images, batch.image_ids, batch.labels)
-                     for batch in self.pictures.batches(self.rows, self.batch_size)
-                     if len(batch)]  # fmt: skip
+            parts = [
+                part
+                for batch in self.pictures.batches(self.rows, self.batch_size)
+                for part in self._parts(classifier, batch, halving)
+            ]
         view = joined([part[0] for part in parts])
         shift = torch.cat([part[1] for part in parts])
         flips = torch.cat([part[2] for part in parts])
@@ -79,9 +86,15 @@ class Validation:
         kept = self._kept(view, original or view, labels)
         return Answers(_host(shift), _host(flips), _host(kept), _host(entropy(view)), view)
 
+    def _parts(self, classifier: Classifier, batch: Batch, halving: Halving) -> list[_Part]:
+        def part(images: Tensor, span: slice) -> _Part:
+            return self._part(classifier, images, batch.image_ids[span], batch.labels[span])
+
+        return [found for _, found in halving.parts(batch.images, part)]
+
     def _part(
         self, classifier: Classifier, images: Tensor, image_ids: Sequence[str], labels: Tensor
-    ) -> tuple[View, Tensor, Tensor, Tensor]:
+    ) -> _Part:
         device = classifier.placement.device
         pictures = as_float(images, device)
         draws = [

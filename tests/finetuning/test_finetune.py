@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from semaudit.errors import AuditError, ModelError, SemauditError, UsageError
 from semaudit.finetuning.pictures import order_of, part_of, split
 from semaudit.finetuning.tuning import Tuned, finetune
 from semaudit.folder import partial
-from semaudit.images import TensorSource
+from semaudit.images import Batch, TensorSource
 
 from .gratings import ARCH, CLASSES, gratings, source, trained, written
 
@@ -347,3 +349,62 @@ def test_baselines_stand_beside(tmp_path: Path) -> None:
     )
     assert [each["name"] for each in bare.record["baselines"]] == ["augmentation only"]
     assert any("without labels" in note for note in bare.record["notes"])
+
+
+@dataclass(frozen=True)
+class Shards:
+    """A source that can only be read from start to end."""
+
+    inner: TensorSource
+    labelled = True
+    notes = ()
+    class_names = None
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def batches(
+        self, batch_size: int, workers: int = 0, pin_memory: bool = False
+    ) -> Iterator[Batch]:
+        return self.inner.batches(batch_size)
+
+
+def test_a_stream_is_as_good_as_what_it_holds(tmp_path: Path) -> None:
+    settings = {**QUICK, "epochs": 1}
+    one = finetune(trained(), source(60), tmp_path / "a.safetensors", **settings)
+    two = finetune(trained(), Shards(source(60)), tmp_path / "b.safetensors", **settings)
+    assert one.record["frontier"] == two.record["frontier"]
+
+
+def test_pictures_that_are_read_again_each_time_come_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint, data = written(tmp_path, 60)
+    settings = {**QUICK, "epochs": 2}
+    one = finetune(checkpoint, data, tmp_path / "a.safetensors", **settings)
+    monkeypatch.setattr("semaudit.finetuning.pictures.HELD", 0)
+    two = finetune(checkpoint, data, tmp_path / "b.safetensors", **settings)
+    assert one.record["frontier"] == two.record["frontier"]
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "none"])
+def test_labels_and_embeddings(tmp_path: Path, activation: str) -> None:
+    data = TensorSource(gratings(80, 1)[0])
+    settings = {**QUICK, "activation": activation, "max_accuracy_drop": 100, "alpha": 20}
+    ended = finetune(trained(), data, tmp_path / "a.safetensors", **settings)
+    assert ended.record["kept"] == "agreement with the original"
+    points = ended.record["frontier"]
+    assert points[0]["kept"] == 1
+    assert 0 < points[-1]["kept"] < 1 or points[-1]["drop"] == 0
+    json.loads((ended.folder / "finetune.json").read_text("utf-8"))
+
+
+def test_a_limit_of_time_ends_training_and_its_schedule(tmp_path: Path) -> None:
+    ended = tuned(tmp_path / "a.safetensors", epochs=10_000, max_time=1.0)
+    training = ended.record["training"]
+    assert 1 < training["updates"] < training["planned_updates"]
+    assert training["stopped"].startswith("--max-time 1 had passed")
+    lines = [json.loads(line) for line in (ended.folder / "log.jsonl").read_text().splitlines()]
+    rates = [line["lr"] for line in lines if "lr" in line]
+    assert rates[0] == 5e-4
+    assert rates[-1] < 1e-4
