@@ -132,6 +132,8 @@ def _lower_bound(gains: Array) -> float:
 def choose(points: Sequence[Point], max_drop: float, what: str) -> Choice:
     """Take the most continuous point that keeps accuracy, if it is surely better than the original.
 
+    Better is less shift, and no more flips, which do not fall where answers only fade.
+
     Args:
         points: the first is the original.
         max_drop: percentage points that may be lost.
@@ -147,13 +149,24 @@ def choose(points: Sequence[Point], max_drop: float, what: str) -> Choice:
             f"weights, and the original's {original.shift:.4g}"
         )  # fmt: skip
         return Choice(None, f"no weights have surely less shift on validation: {least}")
-    # A drop of 0.5 is not above 0.5 because of the last bit.
-    keeping = [point for point in better if point.drop <= max_drop + 1e-9]
-    if not keeping:
-        least_drop = min(point.drop for point in better)
+    # Answers that fade move less, and flip as before: a shift that falls alone proves nothing.
+    steady = [point for point in better if not point.flips > original.flips + 1e-9]
+    if not steady:
+        faded = min(better, key=lambda point: point.flips)
         return Choice(
             None,
-            f"all weights with less shift on validation lose more {what} than "
+            "all weights with less shift on validation flip more often: "
+            f"{100 * original.flips:.2f} % -> {100 * faded.flips:.2f} % at the least, while the "
+            f"mean entropy goes from {original.entropy:.3g} to {faded.entropy:.3g} bits: the "
+            "answers fade rather than hold. Try a smaller --lr or --alpha",
+        )
+    # A drop of 0.5 is not above 0.5 because of the last bit.
+    keeping = [point for point in steady if point.drop <= max_drop + 1e-9]
+    if not keeping:
+        least_drop = min(point.drop for point in steady)
+        return Choice(
+            None,
+            f"all weights with less shift and no more flips on validation lose more {what} than "
             f"--max-accuracy-drop {max_drop:g} allows: {least_drop:.2f} points at the least",
         )
     best = min(keeping, key=lambda point: point.shift)

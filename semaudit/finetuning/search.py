@@ -146,8 +146,15 @@ def recipe_for(recipe: Recipe, arm: Arm) -> Recipe:
 
 
 def _best(points: Sequence[Point], max_drop: float) -> Point | None:
-    """The least shift that keeps accuracy; the original, at the front, is no candidate."""
-    keeping = [point for point in points[1:] if point.drop <= max_drop + 1e-9 and point.shift >= 0]
+    """The least shift that flips no more and keeps accuracy; the original is no candidate."""
+    original, *others = points
+    keeping = [
+        point
+        for point in others
+        if point.drop <= max_drop + 1e-9
+        and not point.flips > original.flips + 1e-9
+        and point.shift >= 0  # not NaN
+    ]
     return min(keeping, key=lambda point: point.shift, default=None)
 
 
