@@ -94,6 +94,8 @@ def write(outcome: Outcome, desk: Desk) -> None:
     record.write(desk.folder / record.RECORD, document)
     for name in (STATE, SEARCH):  # what only a broken run needs
         (desk.folder / name).unlink(missing_ok=True)
+    for each in desk.folder.glob("*.partial"):  # audits that were broken off, and run since
+        shutil.rmtree(each)
     target = folder_of(desk.out)
     shutil.rmtree(target, ignore_errors=True)
     desk.folder.rename(target)
