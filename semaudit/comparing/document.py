@@ -104,7 +104,7 @@ class Comparison(Part):
 
     @property
     def families(self) -> list[str]:
-        """The families of the battery but for the noise floor, in its order."""
+        """The families of the battery, in its order."""
         return list(dict.fromkeys(ladder.family for ladder in self.ladders))
 
     def change(self, metric: str, place: Place = "all", name: str | None = None) -> Change | None:

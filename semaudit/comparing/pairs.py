@@ -54,8 +54,9 @@ class Pairs:
             _checked(matrix(audit.samples, metric), metric, audit)
             for audit in (self.before, self.after)
         )
-        columns = {"image": slice(None), "path": self.tracks, "rung": self.cells}[metric.level]
-        other = other[self.rows][:, columns]
+        other = other[self.rows]
+        if metric.level != "image":
+            other = other[:, self.tracks if metric.level == "path" else self.cells]
         neither = np.isnan(one) | np.isnan(other)
         return np.where(neither, np.nan, one), np.where(neither, np.nan, other)
 
