@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ LINES = ("o--", "s-")
 _INK, _FAINT = "#222222", "#777777"
 _MOST_COLUMNS = 5
 _LONGEST = 44  # characters of a name
-_ROOM, _FITS = 1.35, 2.0  # times the largest mean: where the axis ends, and a band at most
+_ROOM = 1.4  # times the largest mean, where the axis ends
 
 
 def draw(found: Comparison, path: Path, form: str) -> None:
@@ -60,9 +59,10 @@ def _panel(axes: Any, ladder: Ladder, found: Comparison) -> None:
     # From the clean picture, where nothing has moved yet.
     strengths = [0.0, *ladder.strengths]
     top = max((max(p.before.value, p.after.value) for p in ladder.shift), default=0.0)
+    banded = _fits(ladder.shift[-1], top)
     for side, colour, line in zip(("before", "after"), COLOURS, LINES, strict=True):
         points = [_side(point, side) for point in ladder.shift]
-        if _fits(points, top):
+        if banded:
             low = [0.0, *(each.low or 0.0 for each in points)]
             high = [0.0, *(each.high or 0.0 for each in points)]
             axes.fill_between(strengths, low, high, color=colour, alpha=0.15, linewidth=0)
@@ -86,9 +86,11 @@ def _panel(axes: Any, ladder: Ladder, found: Comparison) -> None:
     )  # fmt: skip
 
 
-def _fits(points: Sequence[Interval], top: float) -> bool:
-    """Whether a band leaves anything to be seen: few pictures have one that fills the panel."""
-    return all(each.high is not None and each.high <= _FITS * top for each in points[-1:])
+def _fits(end: Point, top: float) -> bool:
+    """Whether bands leave anything to be seen: few pictures have such as fill the panel."""
+    return all(
+        each.high is not None and each.high <= _ROOM * top for each in (end.before, end.after)
+    )
 
 
 def _side(point: Point, side: str) -> Interval:
