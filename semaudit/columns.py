@@ -56,6 +56,8 @@ def fold(
     matrix: NDArray[np.floating], metric: Metric, layout: Layout, parts: Sequence[Part]
 ) -> Array:
     """(N, len(parts)) one number a picture and part, from a `matrix` of the metric."""
+    if not parts:
+        return np.empty((len(matrix), 0))
     if metric.level == "image":
         return np.repeat(np.asarray(matrix, dtype=np.float64), len(parts), axis=1)
     finite = np.isfinite(matrix).any(axis=0)

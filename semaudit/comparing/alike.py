@@ -36,16 +36,21 @@ def refuse_unlike(before: Opened, after: Opened, metrics: Sequence[str]) -> None
 
 def _differences(before: Opened, after: Opened, metrics: Sequence[str]) -> Iterator[str]:
     one, other = before.report, after.report
-    for what, first, second in (
-        ("seed", one.seed, other.seed),
-        ("activation", one.model.activation, other.model.activation),
-        ("classes", one.model.num_classes, other.model.num_classes),
-    ):
-        if first != second:
-            yield f"{what}: {first} and {second}"
+    outputs = [
+        f"{what}: {first} and {second}"
+        for what, first, second in (
+            ("activation", one.model.activation, other.model.activation),
+            ("classes", one.model.num_classes, other.model.num_classes),
+        )
+        if first != second
+    ]
+    yield from outputs
+    if one.seed != other.seed:
+        yield f"seed: {one.seed} and {other.seed}"
     yield from _pictures(before, after)
     yield from _probes(before, after)
-    yield from _definitions(before, after, metrics)
+    if not outputs:  # which bound the entropy, for one
+        yield from _definitions(before, after, metrics)
 
 
 def _pictures(before: Opened, after: Opened) -> Iterator[str]:
