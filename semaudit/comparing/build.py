@@ -77,7 +77,6 @@ def compare(
         ],
         churn=[] if one.report.model.activation == "none" else churn_at(pairs, where),
         ladders=ladders(pairs.layout, *_curves(along)),
-        verdicts=[],
     )
 
 

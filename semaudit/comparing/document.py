@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from semaudit.metric import Activation
-from semaudit.report.document import Interval, Verdict
+from semaudit.report.document import Interval
 from semaudit.report.document.part import Part
 
 COMPARISON_VERSION: Literal[1] = 1
@@ -100,7 +100,6 @@ class Comparison(Part):
     changes: list[Change]
     churn: list[Churn]
     ladders: list[Ladder]
-    verdicts: list[Verdict]
 
     @property
     def families(self) -> list[str]:

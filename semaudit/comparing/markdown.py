@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from semaudit.comparing import words
 from semaudit.comparing.document import Comparison
-from semaudit.report.markdown import escape, table, verdicts_to_markdown
+from semaudit.report.markdown import escape, table
 
 
 def to_markdown(found: Comparison) -> str:
@@ -14,8 +14,6 @@ def to_markdown(found: Comparison) -> str:
     parts.append(f"**{escape(words.closing(found))}**")
     parts += [f"**Warning:** {escape(warning)}" for warning in found.warnings]
     parts += [f"> {escape(note)}" for note in found.notes]
-    if found.verdicts:
-        parts.append(verdicts_to_markdown(found.verdicts))
     clean = words.clean_rows(found)
     sections = [("Clean pictures and the score", clean)] if clean else []
     for title, rows in [*sections, *words.sections(found)]:

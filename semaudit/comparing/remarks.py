@@ -44,6 +44,10 @@ def notes(before: Opened, after: Opened, measured: Mapping[str, Sequence[bool]])
 
 def _notes(before: Opened, after: Opened, measured: Mapping[str, Sequence[bool]]) -> Iterator[str]:
     one, other = before.report, after.report
+    if one.model.weights_sha256 == other.model.weights_sha256:
+        yield "both audits are of the same weights"
+    if one.model.activation == "sigmoid":
+        yield "the answer to a picture is its first label; a flip is any change of its set of labels"
     if one.model.preprocessing != other.model.preprocessing:
         yield (
             "the models see the same pictures through different preprocessing: "

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from semaudit.comparing import words
 from semaudit.comparing.document import Comparison
-from semaudit.report.terminal import WIDE, make_table, plain, print_verdicts
+from semaudit.report.terminal import WIDE, make_table, plain
 
 _STYLES = {"better": "bold green", "worse": "bold red", "unclear": "dim", "same": "dim"}
 _READING = 1 + words.CHANGE_HEADERS.index("reading")
@@ -44,7 +44,6 @@ def print_comparison(found: Comparison, console: Console) -> None:
     said = words.mcnemar(found)
     if said is not None:
         console.print(Text(f"{said}\n"))
-    print_verdicts(found.verdicts, console)
     console.print(Text(words.closing(found), style="bold"))
 
 

@@ -219,7 +219,7 @@ def test_an_audit_and_itself(before: Path) -> None:
         assert share is not None
         assert share.value == 0
     assert not same.warnings
-    assert not same.notes
+    assert same.notes == ["both audits are of the same weights"]
 
 
 def test_neither_the_order_of_pictures_nor_of_probes_matters(before: Path, tmp_path: Path) -> None:
@@ -315,6 +315,23 @@ def test_what_one_audit_did_not_measure(before: Path, tmp_path: Path) -> None:
     shift = found.change("shift")
     assert shift is not None
     assert (shift.lower, shift.higher) == (0, 0)
+
+
+def test_labels_that_each_hold_or_not(tmp_path: Path) -> None:
+    audits = [scanned(n, tmp_path / f"{n}", activation="sigmoid") for n in (0.0, 0.06)]
+    found = semaudit.compare(*audits)
+    assert any("is its first label" in note for note in found.notes)
+    one, other = (pd.read_parquet(each / "images.parquet") for each in audits)
+    answers = found.answers()
+    assert answers is not None
+    assert answers.churn.value == pytest.approx((one.clean_class != other.clean_class).mean())
+
+
+def test_through_other_preprocessing(before: Path, tmp_path: Path) -> None:
+    found = semaudit.compare(before, scanned(0.0, tmp_path / "audit", std=(2.0, 2.0, 2.0)))
+    (note,) = (each for each in found.notes if "different preprocessing" in each)
+    assert found.before.preprocessing in note
+    assert found.after.preprocessing in note
 
 
 def test_the_noise_floor_alone(tmp_path: Path) -> None:
