@@ -47,7 +47,7 @@ def _notes(before: Opened, after: Opened, measured: Mapping[str, Sequence[bool]]
     if one.model.weights_sha256 == other.model.weights_sha256:
         yield "both audits are of the same weights"
     if one.model.activation == "sigmoid":
-        yield "the answer to a picture is its first label; a flip is any change of its set of labels"
+        yield "the answer to a picture is its first label; a flip is any change of its labels"
     if one.model.preprocessing != other.model.preprocessing:
         yield (
             "the models see the same pictures through different preprocessing: "
