@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from semaudit.audit import Audit, scan
+    from semaudit.comparing import compare
     from semaudit.errors import SemauditError
     from semaudit.images import ImageSource
     from semaudit.models import Classifier
@@ -25,6 +26,7 @@ _HOMES = {
     "ImageSource": "images",
     "Probe": "probes",
     "SemauditError": "errors",
+    "compare": "comparing",
     "perturbation": "perturbations",
     "scan": "audit",
 }
@@ -37,6 +39,7 @@ __all__ = [
     "Probe",
     "SemauditError",
     "__version__",
+    "compare",
     "perturbation",
     "scan",
 ]
