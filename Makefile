@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+ASIDE := --numprocesses auto --maxprocesses 4  # tests side by side; each process takes 1 GB or so
 
 .PHONY: demo test lint unit slow bench recognition calibration clean
 
@@ -19,10 +20,10 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q $(ASIDE) -m "not slow"
 
 slow: $(STAMP)  ## The slow tests: fuzzing, every format, the whole index of architectures anew.
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q $(ASIDE) -m slow
 
 bench: $(STAMP)  ## Ratios to bare passes, peak memory, the cost of each probe, Foolbox beside.
 	$(BIN)/python tests/benchmarks/scan_overhead.py

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from semaudit.audit import Audit, scan
+    from semaudit.comparing import compare
     from semaudit.errors import SemauditError
     from semaudit.finetuning import finetune
     from semaudit.images import ImageSource
@@ -26,7 +27,11 @@ _HOMES = {
     "ImageSource": "images",
     "Probe": "probes",
     "SemauditError": "errors",
+<<<<<<< HEAD
     "finetune": "finetuning",
+=======
+    "compare": "comparing",
+>>>>>>> main
     "perturbation": "perturbations",
     "scan": "audit",
 }
@@ -39,7 +44,11 @@ __all__ = [
     "Probe",
     "SemauditError",
     "__version__",
+<<<<<<< HEAD
     "finetune",
+=======
+    "compare",
+>>>>>>> main
     "perturbation",
     "scan",
 ]

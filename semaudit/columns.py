@@ -34,22 +34,37 @@ def values(samples: Samples, metric: Metric, parts: Sequence[Part]) -> Array:
     A path that never flips has no onset: it counts as the ladder's last strength, which makes the
     mean the restricted mean of survival analysis, and errs to the small side.
     """
-    layout = samples.layout
     if metric == NOISE_FLOOR:
-        parts = [Part(layout.matching(NOISE_FLOOR_FAMILY))]
+        parts = [Part(samples.layout.matching(NOISE_FLOOR_FAMILY))]
+    return fold(matrix(samples, metric), metric, samples.layout, parts)
+
+
+def matrix(samples: Samples, metric: Metric) -> NDArray[np.floating]:
+    """A metric as it was measured: (N, 1) once a picture, (N, P) a path, (N, C) a cell."""
     if metric.level == "image":
-        return np.repeat(samples.image(metric.column)[:, None], len(parts), axis=1)
+        return samples.image(metric.column)[:, None]
+    if metric.level == "rung":
+        return samples.rung(metric.column)
+    paths = samples.path(metric.column)
+    if metric.comparable:
+        return paths
+    ends = np.array([track.ladder[-1] for track in samples.layout.tracks])
+    return np.where(np.isnan(paths), ends, paths)
+
+
+def fold(
+    matrix: NDArray[np.floating], metric: Metric, layout: Layout, parts: Sequence[Part]
+) -> Array:
+    """(N, len(parts)) one number a picture and part, from a `matrix` of the metric."""
+    if not parts:
+        return np.empty((len(matrix), 0))
+    if metric.level == "image":
+        return np.repeat(np.asarray(matrix, dtype=np.float64), len(parts), axis=1)
+    finite = np.isfinite(matrix).any(axis=0)
     if metric.level == "path":
-        matrix: NDArray[np.floating] = samples.path(metric.column)
-        if not metric.comparable:
-            ends = np.array([track.ladder[-1] for track in layout.tracks])
-            matrix = np.where(np.isnan(matrix), ends, matrix)
-        present = np.isfinite(matrix).any(axis=0)
-        weights = [layout.path_weights(_having(part, present)) for part in parts]
+        weights = [layout.path_weights(_having(part, finite)) for part in parts]
     else:
-        matrix = samples.rung(metric.column)
-        cells = np.isfinite(matrix).any(axis=0)
-        present = np.array([cells[span].any() for span in layout.spans])
+        present = np.array([finite[span].any() for span in layout.spans])
         weights = [layout.cell_weights(_having(part, present), part.rung) for part in parts]
     reduced = reduce(matrix, np.stack(weights, axis=1))
     return 100 * (1 - reduced) if metric == SCORE else reduced

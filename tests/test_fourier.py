@@ -26,10 +26,10 @@ from semaudit.fourier import HeatMap, Waves, heat_map
 from semaudit.fourier.concerns import CONCERNS
 from semaudit.fourier.files import outputs, write
 from semaudit.fourier.grid import canonical, signs
-from semaudit.fourier.picture import require_matplotlib
 from semaudit.fourier.sweep import ERRORS, sweep
 from semaudit.perturbations import Draw
 from semaudit.perturbations.frequency import fourier_wave
+from semaudit.plots import require_matplotlib
 from semaudit.runtime import Halving
 
 SIZE = (3, 12, 10)

@@ -19,7 +19,7 @@ from semaudit.errors import UsageError
 
 SIZE = (3, 64, 64)
 IMAGES = pictures(4, SIZE, seed=2, low=0.2, high=0.8)
-QUICK = {"select": ["brightness"], **ON_CPU}
+QUICK = {"select": ["brightness"], "gradients": False, **ON_CPU}
 WHOLE: dict[str, Callable[[nn.Module, Path], None]] = {
     "m.torchscript": save_traced,
     "m.pt2": save_exported,

@@ -12,7 +12,11 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+<<<<<<< HEAD
 from semaudit.cli import config, finetune, fourier, gate, inspect, models, probes, scan
+=======
+from semaudit.cli import compare, config, fourier, gate, inspect, models, probes, scan
+>>>>>>> main
 from semaudit.cli.common import version
 from semaudit.errors import AuditError, SemauditError
 
@@ -49,6 +53,7 @@ app = typer.Typer(
 app.callback()(version)
 app.command(no_args_is_help=False)(scan.scan)
 app.command()(gate.gate)
+app.command()(compare.compare)
 app.command(no_args_is_help=False)(fourier.fourier)
 app.command()(inspect.inspect)
 app.command(no_args_is_help=False)(finetune.finetune)

@@ -65,7 +65,7 @@ def fourier(
     """
     from semaudit.errors import UsageError
     from semaudit.fourier.files import outputs, write
-    from semaudit.fourier.picture import require_matplotlib
+    from semaudit.plots import require_matplotlib
     from semaudit.settings import resolve
 
     outputs(out)

@@ -87,7 +87,7 @@ def inspect(
     """
     from semaudit.errors import UsageError
     from semaudit.folder import CASES
-    from semaudit.fourier.picture import require_matplotlib
+    from semaudit.plots import require_matplotlib
 
     if picture is not None and worst is not None:
         raise UsageError("--picture names one picture and --worst counts several: give one of them")

@@ -13,9 +13,8 @@ from semaudit.errors import UsageError
 from semaudit.files import appearing_file, check_file
 from semaudit.fourier.heatmap import HeatMap
 from semaudit.fourier.picture import draw
+from semaudit.plots import FORMATS
 from semaudit.statistics.rates import Rate
-
-PICTURES = (".png", ".svg", ".pdf")
 
 
 def outputs(out: Path) -> tuple[Path, Path, Path]:
@@ -24,8 +23,8 @@ def outputs(out: Path) -> tuple[Path, Path, Path]:
     Raises:
         UsageError: ``out`` names no picture, or one of them cannot be written.
     """
-    if out.suffix.lower() not in PICTURES:
-        raise UsageError(f"-o {out}: name a picture ({', '.join(PICTURES)}), as fourier.png")
+    if out.suffix.lower() not in FORMATS:
+        raise UsageError(f"-o {out}: name a picture ({', '.join(FORMATS)}), as fourier.png")
     files = (out, out.with_suffix(".csv"), out.with_suffix(".json"))
     for file in files:
         check_file(file)

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from semaudit.errors import UsageError
 from semaudit.fourier.heatmap import Array, HeatMap
 from semaudit.report.text import printable
 
 _LONGEST = 60  # characters of a model's name
-
-
-def require_matplotlib() -> None:
-    """Make sure, before any work, that the picture can be drawn.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("a picture needs the package matplotlib: pip install 'semaudit[plots]'")
 
 
 def draw(found: HeatMap, path: Path, form: str) -> None:

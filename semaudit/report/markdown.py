@@ -13,15 +13,15 @@ WORST = 10
 
 def to_markdown(report: Report) -> str:
     """Return the whole report."""
-    parts = [f"# semaudit: {_escape(text.subject(report))}"]
+    parts = [f"# semaudit: {escape(text.subject(report))}"]
     if report.degenerate is not None:
-        parts.append(f"**Degenerate model:** {_escape(report.degenerate)}")
-    parts += [f"**Warning:** {_escape(warning)}" for warning in report.warnings]
-    parts += [f"**Untrustworthy:** {_escape(doubt)}" for doubt in text.doubts(report)]
+        parts.append(f"**Degenerate model:** {escape(report.degenerate)}")
+    parts += [f"**Warning:** {escape(warning)}" for warning in report.warnings]
+    parts += [f"**Untrustworthy:** {escape(doubt)}" for doubt in text.doubts(report)]
     if report.verdicts:
         parts.append(verdicts_to_markdown(report.verdicts))
-    parts.append("\n".join(f"- {name}: {_escape(value)}" for name, value in text.headline(report)))
-    parts += [f"> {_escape(note)}" for note in text.notes(report)]
+    parts.append("\n".join(f"- {name}: {escape(value)}" for name, value in text.headline(report)))
+    parts += [f"> {escape(note)}" for note in text.notes(report)]
     compared = report.preprocessing
     resizes = text.resize_rows(compared) if compared else []
     for title, headers, rows in (
@@ -34,9 +34,9 @@ def to_markdown(report: Report) -> str:
         ("Other ways to resize", text.RESIZE_HEADERS, resizes),
     ):
         if rows:
-            parts.append(f"## {title}\n\n{_table(headers, rows)}")
+            parts.append(f"## {title}\n\n{table(headers, rows)}")
     if compared:
-        parts.append(_escape(compared.reading))
+        parts.append(escape(compared.reading))
     parts.append(
         f"Means over {report.data.pictures:,} pictures with 95 % intervals. "
         f"semaudit {report.semaudit}, seed {report.seed}, "
@@ -47,16 +47,17 @@ def to_markdown(report: Report) -> str:
 
 def verdicts_to_markdown(verdicts: Sequence[Verdict]) -> str:
     """Return the gates, judged."""
-    table = _table(text.VERDICT_HEADERS, text.verdict_rows(verdicts))
-    return f"## Gates\n\n{table}\n\n{text.GATE_NOTE}"
+    verdicts_table = table(text.VERDICT_HEADERS, text.verdict_rows(verdicts))
+    return f"## Gates\n\n{verdicts_table}\n\n{text.GATE_NOTE}"
 
 
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headers, ["---"] * len(headers), *([_escape(cell) for cell in row] for row in rows)]
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of text from outside, made harmless."""
+    lines = [headers, ["---"] * len(headers), *([escape(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _escape(cell: str) -> str:
+def escape(cell: str) -> str:
     """Make text from outside harmless: no markup, no line breaks, no control characters."""
     escaped = re.sub(r"([\\`*_{}\[\]<>#|~!])", r"\\\1", text.printable(cell))
     return escaped.replace("&", "&amp;")

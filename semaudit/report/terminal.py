@@ -22,14 +22,14 @@ _STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yello
 
 def print_report(report: Report, console: Console, *, out: str | None = None) -> None:
     """Print the whole report: facts, worst probes first, verdicts, worst pictures, classes."""
-    console.print(_plain(f"semaudit {report.semaudit}: {text.subject(report)}", "bold"))
+    console.print(plain(f"semaudit {report.semaudit}: {text.subject(report)}", "bold"))
     _print_facts(report, console)
     for warning in report.warnings:
         console.print(Text(f"warning: {warning}", style="bold red"))
     for doubt in text.doubts(report):
         console.print(Text(text.printable(f"untrustworthy: {doubt}"), style="bold red"))
     for note in text.notes(report):
-        console.print(_plain(f"note: {note}", "yellow"))
+        console.print(plain(f"note: {note}", "yellow"))
     console.print()
     rows = text.probe_rows(report)
     if rows:
@@ -39,23 +39,23 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
         ("Gradients", text.GRADIENT_HEADERS, text.gradient_rows(report)),
     ):
         if content:
-            console.print(_table(title, headers, content))
+            console.print(make_table(title, headers, content))
     print_verdicts(report.verdicts, console)
     if rows:
         worst = text.worst_rows(report, WORST)
-        console.print(_table("Worst pictures", text.WORST_HEADERS, worst))
+        console.print(make_table("Worst pictures", text.WORST_HEADERS, worst))
     turns = text.flip_rows(report, WORST)
     if turns:
-        console.print(_table("Commonest flips", text.FLIP_HEADERS, turns))
+        console.print(make_table("Commonest flips", text.FLIP_HEADERS, turns))
     if rows:
         console.print(Text(text.footer(report), style="dim"))
     if report.preprocessing is not None:
         resizes = text.resize_rows(report.preprocessing)
         console.print()
-        console.print(_table("Other ways to resize", text.RESIZE_HEADERS, resizes))
-        console.print(_plain(f"{report.preprocessing.reading}\n", "dim"))
+        console.print(make_table("Other ways to resize", text.RESIZE_HEADERS, resizes))
+        console.print(plain(f"{report.preprocessing.reading}\n", "dim"))
     if out is not None:
-        console.print(_plain(f"Audit written to {out}", "dim"))
+        console.print(plain(f"Audit written to {out}", "dim"))
     console.print(_closing(report))
 
 
@@ -63,10 +63,10 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
     """Print the gates, judged."""
     if not verdicts:
         return
-    table = _table("Gates", text.VERDICT_HEADERS, ())
+    table = make_table("Gates", text.VERDICT_HEADERS, ())
     for outcome, *cells in text.verdict_rows(verdicts):
         verdict = Text(outcome.upper(), style=_STYLES[outcome])
-        table.add_row(verdict, *(_plain(cell) for cell in cells))
+        table.add_row(verdict, *(plain(cell) for cell in cells))
     console.print(table)
     console.print(Text(f"{text.GATE_NOTE}\n", style="dim"))
 
@@ -76,9 +76,9 @@ def _print_probes(report: Report, rows: Sequence[tuple[str, ...]], console: Cons
     headers, narrow = text.probe_headers(report), console.width < WIDE
     if narrow:
         headers, rows = _without_family(headers), [_without_family(row) for row in rows]
-    console.print(_table("Probes, worst first", headers, rows))
+    console.print(make_table("Probes, worst first", headers, rows))
     families = text.family_rows(report, brief=narrow)
-    console.print(_table("Families", text.family_headers(report), families))
+    console.print(make_table("Families", text.family_headers(report), families))
 
 
 def _without_family(cells: tuple[str, ...]) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def _without_family(cells: tuple[str, ...]) -> tuple[str, ...]:
 def _print_facts(report: Report, console: Console) -> None:
     grid = Table.grid(padding=(0, 2))
     for name, value in text.headline(report):
-        grid.add_row(Text(f"  {name}"), _plain(value))
+        grid.add_row(Text(f"  {name}"), plain(value))
     console.print(grid)
     if report.degenerate is not None:
         console.print(Text(f"degenerate model: {report.degenerate}", style="bold red"))
@@ -106,17 +106,18 @@ def _closing(report: Report) -> Text:
     return Text(f"Continuity score {score}{said}{warned}", style=style)
 
 
-def _table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def make_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of text from outside, which is never taken for markup."""
     table = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
     )
     for header in headers:
         table.add_column(header, overflow="fold")
     for row in rows:
-        table.add_row(*(_plain(cell) for cell in row))
+        table.add_row(*(plain(cell) for cell in row))
     return table
 
 
-def _plain(content: str, style: str = "") -> Text:
+def plain(content: str, style: str = "") -> Text:
     """Text, never markup or control codes: names of pictures and classes come from outside."""
     return Text(text.printable(content), style=style)

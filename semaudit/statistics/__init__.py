@@ -12,6 +12,7 @@ to answer in 1.5 s. ``scipy.special`` holds all that the formulas need; the test
 from semaudit.statistics.decisions import MOST_PICTURES, HolmStep, holm, pictures_to_decide
 from semaudit.statistics.evidence import Bounds, Evidence
 from semaudit.statistics.means import mean_evidence, mean_intervals
+from semaudit.statistics.paired import Paired, paired_evidence, sign_test
 from semaudit.statistics.quantiles import max_evidence, quantile_evidence, quantile_intervals
 
 __all__ = [
@@ -19,11 +20,14 @@ __all__ = [
     "Bounds",
     "Evidence",
     "HolmStep",
+    "Paired",
     "holm",
     "max_evidence",
     "mean_evidence",
     "mean_intervals",
+    "paired_evidence",
     "pictures_to_decide",
     "quantile_evidence",
     "quantile_intervals",
+    "sign_test",
 ]

@@ -29,7 +29,7 @@ HEAVY = ["torch", "timm", "pandas", "numpy", "scipy", "pyarrow", "torchvision"]
 
 def test_the_commands() -> None:
     probes = ("calibrate", "check", "list", "preview", "show")
-    expected = ["config", "finetune", "fourier", "gate", "inspect", "models describe"]
+    expected = ["compare", "config", "finetune", "fourier", "gate", "inspect", "models describe"]
     expected += [*(f"probes {each}" for each in probes), "scan"]
     assert sorted(COMMANDS) == expected
 
@@ -79,6 +79,7 @@ def test_the_version(process: Run, cli: Run) -> None:
         "scan --help",
         "gate --help",
         "finetune --help",
+        "compare --help",
         "probes --help",
         "probes check -h",
         "config",
