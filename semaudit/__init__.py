@@ -27,11 +27,8 @@ _HOMES = {
     "ImageSource": "images",
     "Probe": "probes",
     "SemauditError": "errors",
-<<<<<<< HEAD
-    "finetune": "finetuning",
-=======
     "compare": "comparing",
->>>>>>> main
+    "finetune": "finetuning",
     "perturbation": "perturbations",
     "scan": "audit",
 }
@@ -44,11 +41,8 @@ __all__ = [
     "Probe",
     "SemauditError",
     "__version__",
-<<<<<<< HEAD
-    "finetune",
-=======
     "compare",
->>>>>>> main
+    "finetune",
     "perturbation",
     "scan",
 ]

@@ -12,11 +12,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-<<<<<<< HEAD
-from semaudit.cli import config, finetune, fourier, gate, inspect, models, probes, scan
-=======
-from semaudit.cli import compare, config, fourier, gate, inspect, models, probes, scan
->>>>>>> main
+from semaudit.cli import compare, config, finetune, fourier, gate, inspect, models, probes, scan
 from semaudit.cli.common import version
 from semaudit.errors import AuditError, SemauditError
 

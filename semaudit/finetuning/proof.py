@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semaudit.audit import Audit, run
+from semaudit.comparing import compare
+from semaudit.comparing.files import write
 from semaudit.images import ImageSource
 from semaudit.layout import ADVERSARIAL_FAMILY, NOISE_FLOOR_FAMILY
 from semaudit.models import Classifier
@@ -67,8 +69,29 @@ def audit(
     return run(classifier, source, Resolved(settings, resolved.origins), watch)
 
 
+def compared(before: Audit, after: Audit, seen: Sequence[str], stem: Path) -> dict[str, Any]:
+    """Compare two audits picture by picture, into files beside them.
+
+    Args:
+        before: of the original.
+        after: of another model on the same pictures.
+        seen: families that were trained on.
+        stem: of the files, as ``comparison``: .json and .md, and .png with the curves.
+
+    Returns:
+        What changed, fit for JSON.
+    """
+    there = set(before.samples()["family"]) - {NOISE_FLOOR_FAMILY}
+    found = compare(before.folder, after.folder, seen=frozenset(seen) & there)
+    outs = [stem.with_suffix(".json"), stem.with_suffix(".md")]
+    write(found, outs, stem.with_suffix(".png"))
+    changes = [each.model_dump(mode="json") for each in found.changes if each.place != "family"]
+    churn = [each.model_dump(mode="json") for each in found.churn if each.place == "clean"]
+    return {**side_by_side(before, after, seen), "paired": changes, "churn_of_clean": churn}
+
+
 def side_by_side(before: Audit, after: Audit, seen: Sequence[str]) -> dict[str, Any]:
-    """What changed, fit for JSON; paired intervals are `semaudit compare`'s."""
+    """The means of both, fit for JSON; worst cases, which are searched for, stand apart."""
     tables = before.samples(), after.samples()
     families = sorted(set(tables[0]["family"]) - {NOISE_FLOOR_FAMILY, ADVERSARIAL_FAMILY})
     groups = {

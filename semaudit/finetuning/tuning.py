@@ -23,9 +23,9 @@ from semaudit.finetuning.recipe import Recipe, recipe_of
 from semaudit.finetuning.saving import check_out, folder_of
 from semaudit.finetuning.search import Found, found_of, recipe_for, search
 from semaudit.finetuning.writing import SEARCH, Desk, Outcome, chosen, write
-from semaudit.fourier.picture import require_matplotlib
 from semaudit.models import Classifier
 from semaudit.opening import Data, Model
+from semaudit.plots import require_matplotlib
 from semaudit.settings import Resolved, Settings, explicit
 
 

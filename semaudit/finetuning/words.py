@@ -71,4 +71,18 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
             f"{proof['positive_flips']} newly right",
             "",
         )
+    for each in proof["paired"]:
+        if each["metric"] in ("shift", "flip_rate") and each["place"] in ("all", "held-out"):
+            low, high = each["difference"]["low"], each["difference"]["high"]
+            ends = [_end(end) for end in (low, high)]
+            yield (
+                f"  {each['metric'].replace('_', ' ')}, {each['place']}: change "
+                f"{each['difference']['value']:+.4f}, paired 95 % interval {' to '.join(ends)}",
+                "",
+            )
     yield f"  agreement with the original: {percent(proof['agreement'])}", ""
+
+
+def _end(value: float | None) -> str:
+    """An end of an interval; one that nothing bounds is open."""
+    return "open" if value is None else f"{value:+.4f}"

@@ -23,7 +23,7 @@ from semaudit.models import Classifier, weights_sha256
 from semaudit.settings import Resolved
 from semaudit.stream import Progress
 
-FRONTIER, SEARCH = "frontier.png", "search.json"
+FRONTIER, SEARCH, COMPARISON = "frontier.png", "search.json", "comparison"
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,16 @@ def _prove(outcome: Outcome, desk: Desk) -> None:
     before = _audit(bench, bench.classifier, desk, proof.BEFORE)
     if outcome.choice.point is not None:
         after = _audit(bench, outcome.classifier, desk, proof.AFTER)
-        document["held_out"] = proof.side_by_side(before, after, bench.changes.seen)
+        stem = desk.folder / COMPARISON
+        document["held_out"] = proof.compared(before, after, bench.changes.seen, stem)
     for baseline, entry in zip(outcome.baselines, document.get("baselines", ()), strict=True):
         if baseline.choice.point is not None:
             model = chosen(bench, baseline.weights, baseline.choice, baseline.name)
-            after = _audit(bench, model, desk, baseline.name.replace(" ", "-"))
+            name = baseline.name.replace(" ", "-")
+            after = _audit(bench, model, desk, name)
             # Augmentation has seen the same changes; plain fine-tuning none, which only adds.
-            entry["held_out"] = proof.side_by_side(before, after, bench.changes.seen)
+            stem = desk.folder / f"{COMPARISON}-{name}"
+            entry["held_out"] = proof.compared(before, after, bench.changes.seen, stem)
 
 
 def _audit(bench: Bench, model: Classifier, desk: Desk, name: str) -> Audit:

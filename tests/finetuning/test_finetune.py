@@ -62,6 +62,7 @@ def test_it_becomes_more_continuous_on_pictures_and_probes_that_it_never_saw(
 
 def test_the_evidence(result: Tuned) -> None:
     names = {"before", "after", "finetune.json", "frontier.png", "log.jsonl"}
+    names |= {f"comparison.{ending}" for ending in ("json", "md", "png")}
     assert {each.name for each in result.folder.iterdir()} == names
     document = json.loads((result.folder / "finetune.json").read_text("utf-8"))
     assert document["choice"]["improved"] is True
@@ -74,6 +75,11 @@ def test_the_evidence(result: Tuned) -> None:
     assert [line["update"] for line in updates] == list(range(1, 25))
     assert all(line["anchor"] >= 0 and line["shift"] >= 0 for line in updates)
     assert len([line for line in lines if "validation" in line]) == 6
+    paired = {(each["metric"], each["place"]): each for each in document["held_out"]["paired"]}
+    assert paired["shift", "all"]["difference"]["high"] < 0
+    assert set(paired["accuracy", "clean"]["difference"]) == {"value", "low", "high", "n"}
+    again = semaudit.compare(result.folder / "before", result.folder / "after")
+    assert again.pictures == 60
     before, after = (
         json.loads((result.folder / name / "manifest.json").read_text("utf-8"))
         for name in ("before", "after")
