@@ -45,6 +45,7 @@ def finetune(
     views: own.Views = None,
     detach_clean: own.DetachClean = None,
     perturb: own.Perturb = None,
+    generic_reach: own.GenericReach = None,
     worst_radius: own.WorstRadius = None,
     worst_steps: own.WorstSteps = None,
     gradient_penalty: own.GradientPenalty = None,

@@ -63,9 +63,11 @@ class Changes:
 class Primitives:
     """The generic changes, which need no model."""
 
+    generic: Generic
+
     def __call__(self, _: Classifier, images: Tensor, draw: Draw) -> Tensor:
         """Return changed images."""
-        return Generic()(images, draw)
+        return self.generic(images, draw)
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def changes_of(recipe: Recipe) -> Changes:
     selected: list[str] = []
     for entry in recipe.perturb:
         if entry == GENERIC:
-            parts.append(Primitives())
+            parts.append(Primitives(Generic(recipe.generic_reach)))
         elif entry == WORST:
             parts.append(WorstCase(recipe.worst_radius, recipe.worst_steps))
         elif entry.endswith((".yaml", ".yml")):

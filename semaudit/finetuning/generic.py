@@ -14,6 +14,10 @@ from semaudit.perturbations import Draw
 PRIMITIVES = (displace, mix_neighbours, bend_colours, add_band)
 
 
+REACH = (0.02, 0.35, 0.12, 0.08)
+"""The largest strength of each of `PRIMITIVES` unless told otherwise, and always in validation."""
+
+
 @dataclass(frozen=True)
 class Generic:
     """A random few of the primitives, one after another, faded into the clean picture.
@@ -28,7 +32,7 @@ class Generic:
         mixing: whether the result is mixed with the clean picture.
     """
 
-    reach: Sequence[float] = (0.02, 0.35, 0.12, 0.08)
+    reach: Sequence[float] = REACH
     chance: float = 0.6
     mixing: bool = True
 

@@ -9,8 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from semaudit.errors import UsageError, did_you_mean
 from semaudit.finetuning.distances import Distance
+from semaudit.finetuning.generic import REACH
 from semaudit.finetuning.loss import Objective
-from semaudit.values import Positive, Strings
+from semaudit.values import Positive, Strings, split
 
 Task = Literal["anchor", "ce", "weighted"]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -43,6 +44,9 @@ class Recipe(BaseModel):
     perturb: Strings = Field(
         ("generic",), description="generic, worst, a battery file, or what --select takes"
     )
+    generic_reach: Annotated[
+        tuple[NotNegative, NotNegative, NotNegative, NotNegative], BeforeValidator(split)
+    ] = Field(REACH, description="of generic: displacement, filter, colours, band noise")
     worst_radius: Above = Field(4 / 255, description="of worst, in L-infinity, of full scale")
     worst_steps: Positive = Field(3, description="of worst: gradients a picture")
     gradient_penalty: NotNegative = Field(0.0, description="weight of the squared input gradient")

@@ -53,6 +53,14 @@ Perturb = Annotated[
         rich_help_panel=_LOSS,
     ),
 ]
+GenericReach = Annotated[
+    str | None,
+    typer.Option(
+        help="Of generic, its largest displacement (of the shorter side), filter, colour curve and "
+        "band noise (of full scale); 0.02,0.35,0.12,0.08.",
+        rich_help_panel=_LOSS,
+    ),
+]
 WorstRadius = Annotated[
     float | None,
     typer.Option(help="Of worst, in L-infinity, of full scale; 4/255.", rich_help_panel=_LOSS),
