@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -21,6 +22,19 @@ MANIFEST_VERSION = 1
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pillow", "pyarrow", "safetensors")
 
 
+def made_now(seconds: float, packages: Sequence[str]) -> dict[str, Any]:
+    """When something was made, how long that took, and by which versions; fit for JSON."""
+    return {
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "versions": {
+            "semaudit": __version__,
+            "python": platform.python_version(),
+            **{package: version(package) for package in packages},
+        },
+    }
+
+
 def build(
     made: Prepared, resolved: Resolved, batch_size: int, data: Data, seconds: float
 ) -> dict[str, Any]:
@@ -28,13 +42,7 @@ def build(
     classifier, place, chosen = made.classifier, made.place, made.chosen
     return {
         "manifest_version": MANIFEST_VERSION,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 3),
-        "versions": {
-            "semaudit": __version__,
-            "python": platform.python_version(),
-            **{package: version(package) for package in _PACKAGES},
-        },
+        **made_now(seconds, _PACKAGES),
         "model": {
             "name": classifier.name,
             "num_classes": classifier.num_classes,

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from semaudit import __version__
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.interpolation import Choice, Point
 from semaudit.finetuning.plan import Ended
+from semaudit.manifest import made_now
 
 RECORD = "finetune.json"
 RECORD_VERSION = 1
@@ -29,13 +26,7 @@ def record_of(
     classifier, plan = bench.classifier, bench.plan
     return {
         "record_version": RECORD_VERSION,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 3),
-        "versions": {
-            "semaudit": __version__,
-            "python": platform.python_version(),
-            **{package: version(package) for package in _PACKAGES},
-        },
+        **made_now(seconds, _PACKAGES),
         "model": {
             "name": classifier.name,
             "num_classes": classifier.num_classes,
