@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import torch
 from torch import Tensor
 
-from semaudit.errors import GateError, ModelError, UsageError, out_of_memory
+from semaudit.battery import Battery
+from semaudit.errors import GateError, ModelError, UsageError, last_line, out_of_memory
 from semaudit.gates import Gate
 from semaudit.gradients import survey
 from semaudit.images import as_float
@@ -19,9 +20,11 @@ from semaudit.models import Classifier
 from semaudit.opening import SMALL, Data, on_disk, open_data, some
 from semaudit.probes import Probe, load_probes
 from semaudit.report.document import Doubt
-from semaudit.settings import DEFAULT, Settings
+from semaudit.settings import FLAG, Resolved, Settings
 from semaudit.taxonomy import Taxonomy
 from semaudit.worst import CHEAP, FULL, Effort, Hunt
+from semaudit.worst.findings import raised
+from semaudit.worst.frames import BALLS
 from semaudit.worst.masking import examine
 
 QUICK_SAMPLES, SAMPLES = 2, 4
@@ -30,6 +33,9 @@ else: so that slopes at a picture take no longer than its probes."""
 
 EXAMINED = 8
 """Pictures on which gradients and searches are checked."""
+
+FULL_TAG = "full"
+"""What selects all that there is, and with it the thorough search."""
 
 QUICK_RUNGS = 20
 """A battery of at most so many rungs is a quick one."""
@@ -57,24 +63,29 @@ def refuse_limits_without_gradients(limits: Iterable[Gate], settings: Settings) 
             raise GateError(f"{limit.text!r} needs gradients: leave --no-gradients out")
 
 
-def refuse_idle_settings(settings: Settings, origins: Mapping[str, str], searched: bool) -> None:
-    """Refuse what was given and would have no effect.
+def refuse_idle_flags(resolved: Resolved, battery: Sequence[Probe]) -> None:
+    """Refuse a flag that would have no effect; a file may state settings for other runs, too.
 
     Args:
-        settings: of the scan.
-        origins: where each setting comes from.
-        searched: whether the battery has worst cases.
+        resolved: the settings of the scan.
+        battery: all that was chosen.
 
     Raises:
         UsageError: naming the flag.
     """
-    if not settings.gradients and origins["gradient_samples"] != DEFAULT:
+    settings, origins = resolved.settings, resolved.origins
+    given = [name for name, origin in origins.items() if origin == FLAG]
+    searched = [probe for probe in battery if probe.searched]
+    if "gradient_samples" in given and not settings.gradients:
         raise UsageError(
             "--gradient-samples would have no effect with --no-gradients: leave one of them out"
         )
-    if not searched and origins["worst_objective"] != DEFAULT:
+    if "worst_case" in given and settings.worst_case and not searched:
+        raise UsageError("--worst-case would have no effect: --ignore leaves out what it looks for")
+    if "worst_objective" in given and not any(each.perturbation in BALLS for each in searched):
         raise UsageError(
-            "--worst-objective would have no effect: no worst case is selected; add --worst-case"
+            "--worst-objective would have no effect: no search that climbs is selected; add "
+            "--worst-case"
         )
 
 
@@ -83,14 +94,23 @@ def ask(
     classifier: Classifier,
     battery: Sequence[Probe],
     taxonomy: Taxonomy | None,
+    effort: Effort,
 ) -> tuple[Asked, tuple[str, ...]]:
-    """Return what is measured, and notes on what is not."""
+    """Return what is measured, and notes on what is not.
+
+    Args:
+        settings: of the scan.
+        classifier: what is audited.
+        battery: with what.
+        taxonomy: the tree of classes, if there is one.
+        effort: of the search for worst cases, if there are any.
+    """
     searched = any(probe.searched for probe in battery)
     if not settings.gradients and not searched:
         return Asked(taxonomy), ()
     ability = survey(classifier)
     samples = (settings.gradient_samples or _samples(battery)) if settings.gradients else None
-    hunt = Hunt(_effort(settings), ability.differentiator) if searched else None
+    hunt = Hunt(effort, ability.differentiator) if searched else None
     return Asked(taxonomy, ability, samples, hunt), ability.notes
 
 
@@ -99,8 +119,9 @@ def _samples(battery: Sequence[Probe]) -> int:
     return QUICK_SAMPLES if rungs <= QUICK_RUNGS else SAMPLES
 
 
-def _effort(settings: Settings) -> Effort:
-    full = settings.worst_case or "full" in settings.select
+def effort_of(settings: Settings, chosen: Battery) -> Effort:
+    """How hard worst cases are looked for: thoroughly where that, or all that there is, is run."""
+    full = settings.worst_case or FULL_TAG in chosen.entries
     return (FULL if full else CHEAP).towards(settings.worst_objective)
 
 
@@ -119,18 +140,16 @@ def doubted(asked: Asked, classifier: Classifier, data: Data, settings: Settings
     if not image_ids:  # none can be read, which ends the scan by itself
         return []
     images, effort = torch.cat(taken)[:EXAMINED], asked.hunt.effort if asked.hunt else CHEAP
-    count = len(images)
-    while count:  # the scan itself says what does not fit, or does not suit the model
+    count, why = len(images), ""
+    while count:  # fewer, where so many do not fit into memory or are not taken by the model
+        part, names = images[:count], image_ids[:count]
         try:
-            found = examine(
-                classifier, asked.ability, images[:count], image_ids[:count], settings.seed, effort
-            )
-        except ModelError:
-            return []
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            found = examine(classifier, asked.ability, part, names, settings.seed, effort)
+        except (ModelError, RuntimeError, MemoryError) as error:
+            if not (isinstance(error, ModelError) or out_of_memory(error)):
                 raise
+            why = "out of memory" if out_of_memory(error) else last_line(error)
             count //= 2
             continue
         return [Doubt(**asdict(each)) for each in found]
-    return []
+    return [Doubt(**asdict(raised("checks_failed", why)))]

@@ -72,6 +72,7 @@ class Battery:
         text: its content.
         sha256: of its content.
         laddered: the probes to which it gives other ladders than their own.
+        entries: what selected them, apart.
     """
 
     probes: tuple[Probe, ...]
@@ -79,6 +80,7 @@ class Battery:
     text: str | None = None
     sha256: str | None = None
     laddered: frozenset[str] = frozenset()
+    entries: tuple[str, ...] = ()
 
 
 def open_battery(
@@ -98,18 +100,19 @@ def open_battery(
         ProbeError: a mistake in the file, with its line, or an empty choice.
     """
     if file is None:
-        return Battery(
-            select_battery(load_probes(), STANDARD if select is None else select, ignore)
-        )
-    held, laddered, text = _read(file)
-    chosen = select_battery(
-        held, [probe.name for probe in held] if select is None else select, ignore
-    )
-    return Battery(chosen, file, text, hashlib.sha256(text.encode()).hexdigest(), laddered)
+        named = STANDARD if select is None else select
+        shipped = load_probes()
+        chosen = select_battery(shipped, named, ignore)
+        return Battery(chosen, entries=tuple(entries(named, shipped)))
+    held = _read(file)
+    named = [probe.name for probe in held.probes] if select is None else select
+    chosen = select_battery(held.probes, named, ignore)
+    also = () if select is None else entries(select, held.probes)
+    return replace(held, probes=chosen, entries=(*held.entries, *also))
 
 
-def _read(file: Path) -> tuple[tuple[Probe, ...], frozenset[str], str]:
-    """The probes that a battery file chooses, those that it gives ladders, and its text."""
+def _read(file: Path) -> Battery:
+    """The battery that a file chooses, whole."""
     stated, lines = read_strictly(file, BatteryFile, OwnProbe)
     if not stated.model_fields_set:
         keys = ", ".join(BatteryFile.model_fields)
@@ -127,9 +130,12 @@ def _read(file: Path) -> tuple[tuple[Probe, ...], frozenset[str], str]:
         _check_entries(getattr(stated, key), key, probes, lines, file)
     try:
         select = [*stated.select, *(probe.name for probe in own)]
-        return select_battery(probes, select, stated.ignore), frozenset(stated.ladders), text
+        chosen = select_battery(probes, select, stated.ignore)
     except ProbeError as error:
         raise ProbeError(f"{file}: {error}") from error
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    laddered = frozenset(stated.ladders)
+    return Battery(chosen, file, text, sha256, laddered, tuple(entries(stated.select, probes)))
 
 
 def _with_ladders(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import special
 
 from semaudit.layout import Array
 from semaudit.metric import Activation
@@ -14,9 +15,15 @@ FEW = 10
 CONSTANT_BITS = 1e-3
 """Outputs that tell less than this about which picture went in are one constant output."""
 
-LITTLE_BITS = 0.1
-"""Trained classifiers tell far more of different pictures; timm's architectures with random weights
-told at most 0.09 bits of 20 photographs."""
+LITTLE = 0.01
+"""Share of log2(classes) that trained classifiers tell far more than of different pictures; timm's
+architectures of 1,000 classes with random weights told at most 0.09 bits of 20 photographs."""
+
+UNDECIDED = 0.8
+"""Share of log2(classes) above which the mean entropy is that of answers that were never learnt."""
+
+CHANCE = 0.01
+"""Probability below which so many right answers are no chance."""
 
 
 def degenerate(
@@ -70,15 +77,24 @@ def untrained(samples: Samples, output_sum: Array, *, activation: Activation) ->
     count = len(samples.image_ids())
     if activation != "softmax" or count < FEW:
         return None
-    information = _information(samples, output_sum / count, activation)
-    undecided = float(samples.image("entropy").mean()) > np.log2(output_sum.shape[-1]) / 2
-    if information >= LITTLE_BITS or not undecided:
+    most = float(np.log2(output_sum.shape[-1]))
+    information = max(_information(samples, output_sum / count, activation), 0.0)
+    undecided = float(samples.image("entropy").mean()) > UNDECIDED * most
+    if information >= LITTLE * most or not undecided or _often_right(samples, output_sum.shape[-1]):
         return None
     return (
         f"the outputs hardly depend on the picture (they tell {information:.2g} bits of which it "
         "is) and are undecided, as of a model that was never trained: check that its weights were "
         "loaded"
     )
+
+
+def _often_right(samples: Samples, classes: int) -> bool:
+    """Whether more labelled pictures are right than guesses would be."""
+    correct = samples.image("correct")
+    known = correct[~np.isnan(correct)]
+    right = int(known.sum())
+    return right > 0 and float(special.bdtrc(right - 1, len(known), 1 / classes)) < CHANCE
 
 
 def _information(samples: Samples, mean: Array, activation: Activation) -> float:

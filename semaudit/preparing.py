@@ -12,7 +12,8 @@ from semaudit import folder, gates, runtime
 from semaudit.asking import (
     ask,
     doubted,
-    refuse_idle_settings,
+    effort_of,
+    refuse_idle_flags,
     refuse_limits_without_gradients,
     selected,
 )
@@ -125,7 +126,7 @@ def prepare(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Prepa
         gradients=settings.gradients,
     )
     battery, notes = suit(chosen.probes, classifier, data, settings, place.device, watch)
-    asked, left_out = ask(settings, classifier, battery, taxonomy)
+    asked, left_out = ask(settings, classifier, battery, taxonomy, effort_of(settings, chosen))
     bound = gates.bind(limits, metrics, layout_of(battery), source.labelled, classifier.activation)
     return Prepared(
         settings=settings,
@@ -167,8 +168,7 @@ def _refuse(
     settings = resolved.settings
     refuse_limits_without_tree(limits, settings.taxonomy)
     refuse_limits_without_gradients(limits, settings)
-    searched = any(probe.searched for probe in chosen.probes)
-    refuse_idle_settings(settings, resolved.origins, searched)
+    refuse_idle_flags(resolved, chosen.probes)
     # Bound again once the model is there, which has fewer metrics.
     gates.bind(limits, GATEABLE, layout_of(chosen.probes), True, "softmax")
     if settings.out is not None:

@@ -93,7 +93,7 @@ class Settings(BaseModel):
         None, description="tree of classes that weighs the shift: head, or a YAML or JSON file"
     )
     gradients: bool = Field(True, description="measure how smooth the input gradient is")
-    gradient_samples: Positive | None = Field(
+    gradient_samples: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         None,
         description="random draws in an estimate on gradients; 4, or 2 if it is quick",
     )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from known_models import ON_CPU, Linear, classifier, pictures
 from torch import Tensor, nn
 
 import semaudit
-from semaudit.asking import QUICK_SAMPLES, SAMPLES, ask, selected
+from semaudit.asking import QUICK_SAMPLES, SAMPLES, ask, effort_of, refuse_idle_flags, selected
+from semaudit.battery import open_battery
 from semaudit.errors import UsageError
 from semaudit.gates.judging import Outcome
 from semaudit.metrics import METRICS
 from semaudit.probes import load_probes, select_battery
-from semaudit.settings import Settings
+from semaudit.settings import Settings, resolve
 from semaudit.worst import CHEAP, FULL
 
 SIZE = (3, 12, 12)
@@ -79,7 +82,9 @@ def test_the_flag_adds_the_worst_cases(
     [
         ({}, ("standard",), CHEAP, SAMPLES),
         ({}, ("quick",), None, QUICK_SAMPLES),
-        ({"select": ("full",)}, ("full",), FULL, SAMPLES),
+        ({}, ("full",), FULL, SAMPLES),
+        ({}, ("identity,full",), FULL, SAMPLES),
+        ({}, ("full", "identity"), FULL, SAMPLES),
         ({"worst_case": True}, ("adversarial",), FULL, QUICK_SAMPLES),
         ({"gradient_samples": 7}, ("quick",), None, 7),
         ({"gradients": False}, ("standard",), CHEAP, None),
@@ -89,7 +94,9 @@ def test_the_flag_adds_the_worst_cases(
 def test_how_hard_it_looks(
     settings: dict[str, object], names: tuple[str, ...], effort: object, samples: int | None
 ) -> None:
-    asked, notes = ask(Settings(**settings), classifier(linear(), SIZE), battery(*names), None)
+    chosen, given = open_battery(select=names), Settings(**settings)
+    hard = effort_of(given, chosen)
+    asked, notes = ask(given, classifier(linear(), SIZE), chosen.probes, None, hard)
     assert (asked.hunt.effort if asked.hunt else None) == effort
     assert asked.samples == samples
     assert notes == ()
@@ -97,7 +104,9 @@ def test_how_hard_it_looks(
 
 def test_the_objective_is_the_one_that_was_asked_for() -> None:
     settings = Settings(worst_objective="margin")
-    asked, _ = ask(settings, classifier(linear(), SIZE), battery("adversarial"), None)
+    chosen = open_battery(select=["adversarial"])
+    hard = effort_of(settings, chosen)
+    asked, _ = ask(settings, classifier(linear(), SIZE), chosen.probes, None, hard)
     assert asked.hunt is not None
     assert asked.hunt.effort.objective == "margin"
 
@@ -181,3 +190,72 @@ def test_columns_of_gradients_follow_the_samples() -> None:
     norms = torch.linalg.svdvals(linear().head.weight.detach())
     assert (images["jacobian_spectral"] <= float(norms[0]) * (1 + 1e-5)).all()
     assert images["loss_gradient_l2"].isna().all()
+
+
+def test_a_battery_file_that_selects_all_is_looked_at_thoroughly(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text("select: [full]\n")
+    assert effort_of(Settings(), open_battery(tmp_path / "b.yaml")) == FULL
+    assert effort_of(Settings(), open_battery(tmp_path / "b.yaml", ["adversarial"])) == FULL
+    (tmp_path / "b.yaml").write_text("select: [adversarial]\n")
+    assert effort_of(Settings(), open_battery(tmp_path / "b.yaml")) == CHEAP
+
+
+class Limited(nn.Module):
+    """A rounding stage before a network that takes so many pictures at once."""
+
+    num_classes = 4
+
+    def __init__(self, most: int, error: type[Exception]) -> None:
+        super().__init__()
+        self.inner, self.most, self.error = Rounded(), most, error
+
+    def forward(self, images: Tensor) -> Tensor:
+        if len(images) > self.most:
+            raise self.error("out of memory" if self.error is MemoryError else "too many")
+        return self.inner(images)
+
+
+@pytest.mark.parametrize("error", [ValueError, MemoryError])
+@pytest.mark.parametrize("most", [8, 4, 2])
+def test_a_model_that_takes_few_pictures_at_once_is_checked_all_the_same(
+    most: int, error: type[Exception]
+) -> None:
+    limit = "shift[worst_linf]<=0.9"
+    audit = scan(Limited(most, error), select=["worst_linf"], batch_size=2, fail_on=[limit])
+    assert "rounding_stage" in {doubt.name for doubt in audit.report.doubts}
+    assert [each.outcome for each in audit.verdicts] == [Outcome.INCONCLUSIVE]
+
+
+def test_checks_that_cannot_be_run_are_a_doubt_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    from semaudit import asking
+
+    def failing(*_: object) -> None:
+        raise torch.cuda.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(asking, "examine", failing)
+    audit = scan(linear(), select=["worst_linf"], fail_on=["shift[worst_linf]<=0.99"])
+    assert [doubt.name for doubt in audit.report.doubts] == ["checks_failed"]
+    assert "out of memory" in audit.report.doubts[0].evidence
+    assert [each.outcome for each in audit.verdicts] == [Outcome.INCONCLUSIVE]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"gradient_samples": 2, "gradients": False}, "--gradient-samples would have no effect"),
+        ({"worst_case": True, "ignore": ["adversarial"]}, "--worst-case would have no effect"),
+        ({"worst_objective": "kl", "select": ["worst_move"]}, "--worst-objective would have no"),
+    ],
+)
+def test_an_idle_flag_is_refused(flags: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        scan(linear(), **flags)
+
+
+def test_a_file_may_state_what_other_runs_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "semaudit.yaml"
+    file.write_text("gradient_samples: 3\nworst_objective: kl\n")
+    resolved = resolve({"select": ["brightness"], "gradients": False}, environment={}, config=file)
+    refuse_idle_flags(resolved, open_battery(select=["brightness"]).probes)

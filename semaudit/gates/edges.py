@@ -25,14 +25,21 @@ def reason(bound: BoundGate, best: Evidence, level: float) -> str:
         level: the error rate that the gate is judged at.
     """
     gate = bound.gate
-    said = (
-        f"no number of pictures can show that {gate.metric} is exactly {gate.limit:g}, the end of "
-        "its range, for the next picture may differ"
-    )
+    quantile = gate.statistic != "mean"
+    if quantile:
+        said = (
+            f"a gate passes where its interval excludes the limit, and none lies beyond "
+            f"{gate.limit:g}, the end of the range of {gate.metric}"
+        )
+    else:
+        said = (
+            f"no number of pictures can show that {gate.metric} is exactly {gate.limit:g}, the end "
+            "of its range, for the next picture may differ"
+        )
     low, high = best.interval(level)
     shown = high if gate.at_most else low
     if not math.isfinite(shown) or shown == bound.bounds[1 if gate.at_most else 0]:
-        return f"{said}: limit something weaker"
+        return f"{said}: limit something weaker{', and take more pictures' * quantile}"
     counted = f"{best.n:,} picture{'s' * (best.n != 1)}"
     confidence = f"{100 * (1 - level):.4g} % confidence"
     if shown == gate.limit:

@@ -17,6 +17,10 @@ from semaudit.gradients.differentiate import Differentiator, pull_back
 from semaudit.metrics.views import precise
 from semaudit.models import Classifier
 
+ALIKE = 1e-3
+"""Change of a picture's logits, a share of their norm, that other pictures in the batch may make by
+rounding."""
+
 LEAK = 1e-9
 """A share of a picture's gradient that lies on another picture: below it is rounding."""
 
@@ -68,7 +72,7 @@ def _surveyed(classifier: Classifier, images: Tensor) -> Ability:
         return Ability(None, (_left_out(why),))
     own, other = sizes
     notes: list[str] = []
-    apart = other <= LEAK * own if math.isfinite(own) else other == 0
+    apart = other <= LEAK * own if math.isfinite(own) else _answers_alone(classifier, images)
     if not apart:
         notes.append(
             "the output for one picture depends on the others in its batch: gradients are taken "
@@ -86,6 +90,13 @@ def _surveyed(classifier: Classifier, images: Tensor) -> Ability:
             "jacobian_spectral is left out: the model has an operation without second derivatives"
         )
     return Ability(replace(whole, apart=apart, directional=directional), tuple(notes))
+
+
+def _answers_alone(classifier: Classifier, images: Tensor) -> bool:
+    """Whether the output for a picture is the same without the others, where no gradient tells."""
+    with torch.no_grad():
+        together, alone = classifier(images).logits[0], classifier(images[:1]).logits[0]
+    return bool((together - alone).norm() <= ALIKE * alone.norm())
 
 
 def _left_out(why: str) -> str:

@@ -97,7 +97,7 @@ def inspect(
     names = source.class_names or classifier.class_names.names
     pictures = _find(source, {each.image_id for each in chosen})
     wanting = settings.model_copy(update={"gradients": True})
-    asked, _ = ask(wanting, classifier, tuple(probes.values()), None)
+    asked, _ = ask(wanting, classifier, tuple(probes.values()), None, recorded.effort)
     cases: list[Case] = []
     for done, each in enumerate(chosen):
         tell(done, len(chosen))

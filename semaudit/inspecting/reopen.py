@@ -21,6 +21,7 @@ from semaudit.plugins import LoadedPlugin
 from semaudit.report.document import Report
 from semaudit.runtime import Runtime, resolve
 from semaudit.settings import Settings, explicit
+from semaudit.worst import CHEAP, Effort
 
 IN_PYTHON = "in Python, semaudit.inspecting.break_of(...) does it for a picture in memory"
 
@@ -54,11 +55,13 @@ class Recorded:
         settings: of the scan, with what was given anew; without what runs code.
         plugins: the hash of each plugin's file, by the perturbations that it brought.
         unsafe: whether the audit's model was opened by a file that may run code.
+        effort: of the search for worst cases; the cheap one where there was none.
     """
 
     settings: Settings
     plugins: Mapping[str, tuple[str, str]]
     unsafe: bool
+    effort: Effort
 
 
 def read_manifest(audit: Path, given: Given) -> Recorded:
@@ -77,6 +80,8 @@ def read_manifest(audit: Path, given: Given) -> Recorded:
             for plugin in document["plugins"]
             for name in plugin["perturbations"]
         }
+        searched = document.get("worst_case")
+        effort = Effort(**searched) if searched else CHEAP
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise AuditError(f"{path} cannot be read: {reason}; is {audit} an audit?") from error
@@ -93,7 +98,7 @@ def read_manifest(audit: Path, given: Given) -> Recorded:
         settings = explicit(values).settings
     except UsageError as error:
         raise AuditError(f"{path} is damaged, or of another semaudit: {error}") from error
-    return Recorded(settings, plugins, unsafe)
+    return Recorded(settings, plugins, unsafe, effort)
 
 
 def _refuse_code(values: Mapping[str, Any], path: Path, given: Given) -> None:

@@ -22,6 +22,17 @@ class Best:
     change: Tensor
     shift: Tensor
 
+    def rows(self, index: Tensor) -> Best:
+        """Of some pictures."""
+        return Best(self.change[index], self.shift[index])
+
+    def with_rows(self, index: Tensor, found: Best) -> Best:
+        """With others at the place of some."""
+        return Best(
+            self.change.index_copy(0, index, found.change),
+            self.shift.index_copy(0, index, found.shift),
+        )
+
     def or_better(self, change: Tensor, shift: Tensor) -> Best:
         """Keep the better of the two for each picture."""
         better = shift > self.shift

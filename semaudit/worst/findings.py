@@ -13,6 +13,7 @@ Name = Literal[
     "no_rise_to_one",
     "stochastic_forward",
     "rounding_stage",
+    "checks_failed",
 ]
 
 MEANINGS: dict[Name, str] = {
@@ -39,6 +40,10 @@ MEANINGS: dict[Name, str] = {
     "rounding_stage": (
         "The answer moves in steps as the picture changes evenly, as behind a rounding or integer "
         "stage: gradients say nothing about such a model."
+    ),
+    "checks_failed": (
+        "The checks that expose a failing search could not be run: nothing says whether worst "
+        "cases and gradients of this model tell the truth."
     ),
 }
 """What each finding means to a reader of the report."""

@@ -81,7 +81,7 @@ def _in_ball(
     worst = clean
     for rung, radius in enumerate(ladder):
         shift = clean.shift_to(worst)
-        rows = (shift < BOUND).nonzero()[:, 0]
+        rows = _open(shift)
         images = worst.images
         if len(rows):
             part, drawn = clean.rows(rows), draw.subset(rows)
@@ -106,13 +106,22 @@ def _climbed(
     effort = hunt.effort
     if hunt.gradients is None:
         return try_all(classifier, clean, ball, radius, found, draw, effort.steps * effort.restarts)
-    climb = Climb(clean, effort.objective)
     for restart in range(effort.restarts):
+        rows = _open(found.shift)
+        if not len(rows):
+            break
+        part, drawn, before = clean.rows(rows), draw.subset(rows), found.rows(rows)
         stream = rung * effort.restarts + restart
-        start = _start(ball, clean, found, radius, draw, stream, restart)
+        start = _start(ball, part, before, radius, drawn, stream, restart)
+        climb = Climb(part, effort.objective)
         climbed = ascend(hunt.gradients, climb, ball, radius, start, effort.steps)
-        found = found.or_better(climbed.change, climbed.shift)
+        found = found.with_rows(rows, before.or_better(climbed.change, climbed.shift))
     return found
+
+
+def _open(shift: Tensor) -> Tensor:
+    """Rows of the pictures that have not reached their bound."""
+    return (shift < BOUND).nonzero()[:, 0]
 
 
 def _start(
@@ -145,7 +154,11 @@ def _in_space(
     for strength in ladder:
         # The same change has parameters that are smaller by the ratio of the strengths.
         best = Best(best.change * (smaller / strength), best.shift)
-        best = search(classifier, clean, space, strength, best, draw, trials)
+        rows = _open(best.shift)
+        if len(rows):
+            part, drawn, before = clean.rows(rows), draw.subset(rows), best.rows(rows)
+            found = search(classifier, part, space, strength, before, drawn, trials)
+            best = best.with_rows(rows, found)
         smaller = strength
         images = space.apply(clean.images, strength, best.change).clamp(0, 1)
         worst = no_milder(clean, worst, look(classifier, images))

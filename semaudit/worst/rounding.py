@@ -63,7 +63,10 @@ def _still_share(classifier: Classifier, images: Tensor, grey: float) -> float:
     values = torch.tensor(
         [grey + k * FINE for k in range(STEPS + 1)] + [grey + WIDE], dtype=images.dtype
     ).to(images.device)
-    outputs = look(classifier, values.view(-1, 1, 1, 1).expand(-1, *images.shape[1:])).logits
+    greys = values.view(-1, 1, 1, 1).expand(-1, *images.shape[1:])
+    # No more at once than the pictures, which are as many as the model and its memory take.
+    parts = torch.split(greys, len(images))
+    outputs = torch.cat([look(classifier, part).logits for part in parts])
     expected = (outputs[-1] - outputs[0]).norm() * (FINE / WIDE)
     moved = outputs[:-1].diff(dim=0).norm(dim=1)
     return float((moved < STILL * expected).double().mean())

@@ -211,3 +211,10 @@ def test_another_column_of_labels_is_named(folder: Path) -> None:
     chosen = listed(folder / "l.csv", "path,labels,label\na.png,no,cat\n", label_column="labels")
     assert chosen.notes == ()
     assert chosen.labels == ["no"]
+
+
+@pytest.mark.parametrize("header", ["path,label,Label", "path,Label,target"])
+def test_rivals_are_named_whatever_their_case(folder: Path, header: str) -> None:
+    found = listed(folder / "l.csv", header + "\na.png,cat,dog\n")
+    (note,) = found.notes
+    assert f"{header.rpartition(',')[2]} could be meant too" in note

@@ -127,8 +127,8 @@ def _guess(header: Sequence[str], usual: Sequence[str]) -> str | None:
 
 def _usual(header: Sequence[str], usual: Sequence[str]) -> list[str]:
     """The columns with usual names, the most usual first."""
-    plain = {name.strip().casefold().replace(" ", "_"): name for name in reversed(header)}
-    return [plain[name] for name in usual if name in plain]
+    plain = {name: name.strip().casefold().replace(" ", "_") for name in header}
+    return [name for wanted in usual for name in plain if plain[name] == wanted]
 
 
 def _refuse_doubled(header: Sequence[str], columns: Columns, data: Path) -> None:
