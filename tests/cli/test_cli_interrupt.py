@@ -44,7 +44,7 @@ def interrupted(checkpoint: Path, many: Path, tmp_path: Path) -> Interrupted:
 
     def scan(pattern: str, *words: str, by: signal.Signals = signal.SIGINT) -> tuple[int, str]:
         command = [console_script(), "scan", str(checkpoint), "--arch", ARCH, "--img-size", "32"]
-        command += ["--data", str(many), "--select", "full", "--device", "cpu", *words]
+        command += ["--data", str(many), "--no-gradients", "--device", "cpu", *words]
         ours, theirs = pty.openpty()
         with subprocess.Popen(
             command,
@@ -56,7 +56,11 @@ def interrupted(checkpoint: Path, many: Path, tmp_path: Path) -> Interrupted:
             start_new_session=True,
         ) as running:
             os.close(theirs)
-            seen = read_until(ours, pattern)
+            try:
+                seen = read_until(ours, pattern)
+            except BaseException:
+                os.killpg(running.pid, signal.SIGKILL)  # it would be waited for to the end
+                raise
             pressed = time.monotonic()
             os.killpg(running.pid, by)
             seen += read_until(ours, None)
