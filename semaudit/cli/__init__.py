@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from semaudit.cli import compare, config, finetune, fourier, gate, inspect, models, probes, scan
-from semaudit.cli.common import version
+from semaudit.cli.common import flowing, version
 from semaudit.errors import AuditError, SemauditError
 
 __all__ = ["app", "main"]
@@ -47,13 +47,11 @@ app = typer.Typer(
     "keep a picture's meaning keep the model's answer.",
 )
 app.callback()(version)
-app.command(no_args_is_help=False)(scan.scan)
-app.command()(gate.gate)
-app.command()(compare.compare)
-app.command(no_args_is_help=False)(fourier.fourier)
-app.command()(inspect.inspect)
-app.command(no_args_is_help=False)(finetune.finetune)
-app.command()(config.config)
+for each in (
+    *(scan.scan, gate.gate, compare.compare, fourier.fourier),
+    *(inspect.inspect, finetune.finetune, config.config),
+):
+    app.command(help=flowing(each))(each)
 app.add_typer(models.app, name="models")
 app.add_typer(probes.app, name="probes")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,6 +32,14 @@ def version(
     ] = False,
 ) -> None:
     """Take the options that stand before a command."""
+
+
+def flowing(command: Callable[..., None]) -> str:
+    """The docstring as a help text whose paragraphs fill any terminal; a list keeps its lines."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(
+        text if text.startswith("Exit codes:") else text.replace("\n", " ") for text in paragraphs
+    )
 
 
 def stdout() -> Console:

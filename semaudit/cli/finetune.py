@@ -82,8 +82,7 @@ def finetune(
 
     Exit codes:
     0 the new model is more continuous on validation, and keeps accuracy
-    1 nothing improved on the original within --max-accuracy-drop: it is kept, and nothing written
-      but the evidence
+    1 nothing improved within --max-accuracy-drop: the original is kept
     2 the command line or the configuration is wrong
     3 the model or the pictures cannot be used, or the run was broken off
     """
