@@ -30,9 +30,11 @@ from semaudit.finetuning.baselines import AUGMENTATION, objectives
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.loss import Objective
 from semaudit.finetuning.opening import open_bench
+from semaudit.finetuning.pictures import ids_of, split
 from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.search import Arm, trained
 from semaudit.gradients import Differentiator
+from semaudit.images import TensorSource
 from semaudit.look import look
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
@@ -156,12 +158,17 @@ def one_seed(folder: Path, seed: int, count: int, save: Path | None) -> dict[str
     """The figures of the original, of fine-tuning and of augmentation alone."""
     images, labels = read(folder, "train")
     test = read(folder, "t10k")
-    started = time.monotonic()
-    network = from_scratch(images, labels, seed)
-    took = time.monotonic() - started
     settings = {"device": "cpu", "mean": (MEAN,), "std": (STD,), "seed": seed}
     recipe = Recipe.model_validate(RECIPE)
-    bench = open_bench(network, (images, labels), explicit(settings), recipe)
+    source = TensorSource(images, labels)
+    # The choice is made on pictures that the original has not learnt by heart either.
+    rows = torch.tensor(
+        split(ids_of(source) or (), seed, recipe.val_share, recipe.held_out).training
+    )
+    started = time.monotonic()
+    network = from_scratch(images[rows], labels[rows], seed)
+    took = time.monotonic() - started
+    bench = open_bench(network, source, explicit(settings), recipe)
     found = {"original": figures(bench.classifier, *test, count)}
     augmented, _ = objectives(bench)[AUGMENTATION]
     assert augmented is not None  # the pictures are labelled
