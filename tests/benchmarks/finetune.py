@@ -42,7 +42,7 @@ from semaudit.probes import load_probes
 from semaudit.settings import explicit
 from semaudit.worst import CHEAP, Hunt, worst_frames
 
-MEAN, STD = 0.286, 0.353
+SIZE, MEAN, STD = (1, 28, 28), 0.286, 0.353
 EPOCHS, BATCH, RATE = 8, 128, 3e-3
 WORST = (1 / 255, 2 / 255, 4 / 255)
 WANTED = {"flips": -35, "shift": -45, "turn": -20, "worst flips": -25, "accuracy": -0.3}
@@ -158,7 +158,7 @@ def one_seed(folder: Path, seed: int, count: int, save: Path | None) -> dict[str
     """The figures of the original, of fine-tuning and of augmentation alone."""
     images, labels = read(folder, "train")
     test = read(folder, "t10k")
-    settings = {"device": "cpu", "mean": (MEAN,), "std": (STD,), "seed": seed}
+    settings = {"device": "cpu", "input_size": SIZE, "mean": (MEAN,), "std": (STD,), "seed": seed}
     recipe = Recipe.model_validate(RECIPE)
     source = TensorSource(images, labels)
     # The choice is made on pictures that the original has not learnt by heart either.
