@@ -21,6 +21,8 @@ from semaudit.models import Classifier
 
 SHARES = tuple(step / 10 for step in range(11))
 
+_ROUNDING = 1e-9
+
 CONFIDENCE = 0.95
 """One-sided, of the claim that the shift has fallen at all."""
 
@@ -129,6 +131,16 @@ def _lower_bound(gains: Array) -> float:
     return float(gains.mean()) - float(stats.t.ppf(CONFIDENCE, max(count - 1, 1))) * error
 
 
+def flips_no_more(point: Point, original: Point) -> bool:
+    """Whether answers change no more often; embeddings have none that could."""
+    return not point.flips > original.flips + _ROUNDING
+
+
+def keeps(point: Point, max_drop: float) -> bool:
+    """Whether no more is lost than may be: a drop of 0.5 is not above 0.5 by its last bit."""
+    return point.drop <= max_drop + _ROUNDING
+
+
 def choose(points: Sequence[Point], max_drop: float, what: str) -> Choice:
     """Take the most continuous point that keeps accuracy, if it is surely better than the original.
 
@@ -150,7 +162,7 @@ def choose(points: Sequence[Point], max_drop: float, what: str) -> Choice:
         )  # fmt: skip
         return Choice(None, f"no weights have surely less shift on validation: {least}")
     # Answers that fade move less, and flip as before: a shift that falls alone proves nothing.
-    steady = [point for point in better if not point.flips > original.flips + 1e-9]
+    steady = [point for point in better if flips_no_more(point, original)]
     if not steady:
         faded = min(better, key=lambda point: point.flips)
         return Choice(
@@ -160,8 +172,7 @@ def choose(points: Sequence[Point], max_drop: float, what: str) -> Choice:
             f"mean entropy goes from {original.entropy:.3g} to {faded.entropy:.3g} bits: the "
             "answers fade rather than hold. Try a smaller --lr or --alpha",
         )
-    # A drop of 0.5 is not above 0.5 because of the last bit.
-    keeping = [point for point in steady if point.drop <= max_drop + 1e-9]
+    keeping = [point for point in steady if keeps(point, max_drop)]
     if not keeping:
         least_drop = min(point.drop for point in steady)
         return Choice(

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from semaudit.audit import Audit, run
-from semaudit.comparing import compare
+from semaudit.comparing import Change, Comparison, compare
+from semaudit.comparing.document import Place
 from semaudit.comparing.files import write
 from semaudit.images import ImageSource
-from semaudit.layout import ADVERSARIAL_FAMILY, NOISE_FLOOR_FAMILY
+from semaudit.layout import ADVERSARIAL_FAMILY, ASIDE, NOISE_FLOOR_FAMILY
 from semaudit.models import Classifier
 from semaudit.settings import DEFAULT, Resolved, explicit
 from semaudit.stream import Watch
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 BEFORE, AFTER = "before", "after"
 BATTERY = ("standard", ADVERSARIAL_FAMILY)
@@ -30,26 +27,8 @@ _SHARED = (
 )
 """Settings of fine-tuning that are those of its audits, too."""
 
-_MEASURES = ("shift", "flip", "gradient_turn")
-
-
-@dataclass(frozen=True)
-class Part:
-    """A mean over pictures before and after, of a group of probe families.
-
-    Attributes:
-        metric: what of.
-        families: ``seen`` in training, ``held out`` from it, or ``worst case``.
-        before: None where it is not measured.
-        after: as before.
-        change: relative; None where there is nothing to compare.
-    """
-
-    metric: str
-    families: str
-    before: float | None
-    after: float | None
-    change: float | None
+_MEASURES = {"shift": "shift", "flip": "flip_rate", "gradient_turn": "gradient_turn"}
+"""What the means are called in the record, and in a comparison."""
 
 
 def audits_settings(resolved: Resolved, device: str) -> Resolved:
@@ -87,54 +66,49 @@ def compared(before: Audit, after: Audit, seen: Sequence[str], stem: Path) -> di
     write(found, outs, stem.with_suffix(".png"))
     changes = [each.model_dump(mode="json") for each in found.changes if each.place != "family"]
     churn = [each.model_dump(mode="json") for each in found.churn if each.place == "clean"]
-    return {**side_by_side(before, after, seen), "paired": changes, "churn_of_clean": churn}
+    return {**side_by_side(found), "paired": changes, "churn_of_clean": churn}
 
 
-def side_by_side(before: Audit, after: Audit, seen: Sequence[str]) -> dict[str, Any]:
+def side_by_side(found: Comparison) -> dict[str, Any]:
     """The means of both, fit for JSON; worst cases, which are searched for, stand apart."""
-    tables = before.samples(), after.samples()
-    families = sorted(set(tables[0]["family"]) - {NOISE_FLOOR_FAMILY, ADVERSARIAL_FAMILY})
-    groups = {
-        "seen": [each for each in families if each in seen],
-        "held out": [each for each in families if each not in seen],
-        "worst case": [ADVERSARIAL_FAMILY],
+    families = sorted(set(found.families) - set(ASIDE))
+    seen = [each for each in families if each in found.seen]
+    # Where none was seen, all are held out.
+    held_out: Place = "held-out" if seen else "all"
+    groups: dict[str, tuple[Place, str | None]] = {
+        "seen": ("seen", None),
+        "held out": (held_out, None),
+        "worst case": ("family", ADVERSARIAL_FAMILY),
     }
-    parts = [
-        _part(metric, name, members, tables) for metric in _MEASURES for name, members in
-        groups.items() if tables[0]["family"].isin(members).any()
-    ]  # fmt: skip
+    means = [
+        {"metric": name, "families": group, **_mean(found.change(metric, *place))}
+        for name, metric in _MEASURES.items()
+        for group, place in groups.items()
+        if found.change("shift", *place) is not None
+    ]
     return {
-        "seen_families": groups["seen"],
-        "held_out_families": groups["held out"],
-        "means": [part.__dict__ for part in parts],
-        "pictures": len(before.images()),
-        **_answers(before.images(), after.images()),
+        "seen_families": seen,
+        "held_out_families": [each for each in families if each not in seen],
+        "means": means,
+        "pictures": found.pictures,
+        **_answers(found),
     }
 
 
-def _part(
-    metric: str, name: str, members: Sequence[str], tables: tuple[pd.DataFrame, pd.DataFrame]
-) -> Part:
-    one, other = (_mean(table, metric, members) for table in tables)
-    compared = one is not None and other is not None and one > 0
-    return Part(metric, name, one, other, other / one - 1 if compared else None)  # type: ignore[operator]
+def _mean(change: Change | None) -> dict[str, float | None]:
+    """Before, after and the relative change; None where it is not measured."""
+    if change is None:
+        return dict.fromkeys(("before", "after", "change"))
+    return {"before": change.before, "after": change.after, "change": change.relative}
 
 
-def _mean(table: pd.DataFrame, metric: str, members: Sequence[str]) -> float | None:
-    """Over pictures of the mean over probes of the mean over rungs, as in a scan's estimates."""
-    rows = table[table["family"].isin(members)]
-    value = float(rows.groupby(["image", "probe"])[metric].mean().mean())
-    return value if value == value else None
-
-
-def _answers(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, float | int | None]:
+def _answers(found: Comparison) -> dict[str, float | int]:
     """Accuracy, churn and negative flips over the clean pictures."""
-    joined = before.merge(after, on="image", suffixes=("_before", "_after"))
-    churn = float((joined["clean_class_before"] != joined["clean_class_after"]).mean())
-    found: dict[str, float | int | None] = {"churn": churn, "agreement": 1 - churn}
-    right = [joined[f"correct_{when}"].astype(float) for when in (BEFORE, AFTER)]
-    if right[0].notna().all():
-        found["accuracy_before"], found["accuracy_after"] = (float(each.mean()) for each in right)
-        found["negative_flips"] = int(((right[0] == 1) & (right[1] == 0)).sum())
-        found["positive_flips"] = int(((right[0] == 0) & (right[1] == 1)).sum())
-    return found
+    answers, accuracy = found.answers(), found.change("accuracy", "clean")
+    assert answers is not None  # of clean pictures there always are
+    churn = answers.churn.value
+    said: dict[str, float | int] = {"churn": churn, "agreement": 1 - churn}
+    if accuracy is not None:
+        said["accuracy_before"], said["accuracy_after"] = accuracy.before, accuracy.after
+        said["negative_flips"], said["positive_flips"] = accuracy.lower, accuracy.higher
+    return said

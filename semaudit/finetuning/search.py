@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from semaudit.finetuning.bench import Bench
-from semaudit.finetuning.interpolation import Point
+from semaudit.finetuning.interpolation import Point, flips_no_more, keeps
 from semaudit.finetuning.keeping import Log
 from semaudit.finetuning.loss import Objective
 from semaudit.finetuning.plan import Plan, Tick, Watch
@@ -151,9 +151,7 @@ def _best(points: Sequence[Point], max_drop: float) -> Point | None:
     keeping = [
         point
         for point in others
-        if point.drop <= max_drop + 1e-9
-        and not point.flips > original.flips + 1e-9
-        and point.shift >= 0  # not NaN
+        if keeps(point, max_drop) and flips_no_more(point, original) and math.isfinite(point.shift)
     ]
     return min(keeping, key=lambda point: point.shift, default=None)
 
