@@ -11,6 +11,7 @@ import typer
 
 from semaudit.cli.common import stdout
 from semaudit.cli.options import finetuning as own
+from semaudit.cli.progress import bar_of
 from semaudit.cli.scan import scan
 from semaudit.cli.sharing import takes_over
 from semaudit.errors import AuditError, UsageError
@@ -126,22 +127,14 @@ def _interrupted(out: Path) -> str:
 @contextmanager
 def _live(*, shown: bool) -> Iterator[Watch]:
     """Show a bar with the terms of the loss, where a person watches."""
-    import sys
+    from rich.progress import BarColumn, TextColumn
 
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    bar = Bar(
+    bar = bar_of(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         TextColumn("{task.completed:,}/{task.total:,}"),
         TextColumn("{task.fields[said]}"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not (shown and sys.stderr.isatty()),
+        shown=shown,
     )
     with bar:
         task = bar.add_task("loading", total=0, said="")

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import ProgressColumn
+
     from semaudit.stream import Progress
 
 
@@ -25,6 +28,23 @@ class Seen:
     total: int = 0
 
 
+def bar_of(*columns: str | ProgressColumn, shown: bool) -> Bar:
+    """A bar on standard error, where a person watches, with the time that is left."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import TextColumn, TimeRemainingColumn
+
+    return Bar(
+        *columns,
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=Console(stderr=True),
+        transient=True,
+        # Asked of the stream: rich takes FORCE_COLOR, which build servers set, for a terminal.
+        disable=not (shown and sys.stderr.isatty()),
+    )
+
+
 @contextmanager
 def live(
     seen: Seen, *, shown: bool, cells: str = "probe rungs"
@@ -36,22 +56,15 @@ def live(
         shown: whether a bar is wanted at all.
         cells: what a picture is shown under, one after another.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, TextColumn
 
-    bar = Bar(
+    bar = bar_of(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         TextColumn("{task.fields[pictures]} pictures"),
         TextColumn("{task.completed:,}/{task.total:,} {task.fields[cells]}"),
         TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=Console(stderr=True),
-        transient=True,
-        # Asked of the stream: rich takes FORCE_COLOR, which build servers set, for a terminal.
-        disable=not (shown and sys.stderr.isatty()),
+        shown=shown,
     )
     with bar:
         task = bar.add_task("loading", total=0, pictures="0/?", rate="", cells=cells)
