@@ -103,11 +103,11 @@ def _mean(change: Change | None) -> dict[str, float | None]:
 
 
 def _answers(found: Comparison) -> dict[str, float | int]:
-    """Accuracy, churn and negative flips over the clean pictures."""
+    """Accuracy, churn and negative flips over the clean pictures; embeddings have no answers."""
     answers, accuracy = found.answers(), found.change("accuracy", "clean")
-    assert answers is not None  # of clean pictures there always are
-    churn = answers.churn.value
-    said: dict[str, float | int] = {"churn": churn, "agreement": 1 - churn}
+    said: dict[str, float | int] = {}
+    if answers is not None:
+        said["churn"], said["agreement"] = answers.churn.value, 1 - answers.churn.value
     if accuracy is not None:
         said["accuracy_before"], said["accuracy_after"] = accuracy.before, accuracy.after
         said["negative_flips"], said["positive_flips"] = accuracy.lower, accuracy.higher

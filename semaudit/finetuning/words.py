@@ -80,7 +80,8 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
                 f"{each['difference']['value']:+.4f}, paired 95 % interval {' to '.join(ends)}",
                 "",
             )
-    yield f"  agreement with the original: {percent(proof['agreement'])}", ""
+    if "agreement" in proof:
+        yield f"  agreement with the original: {percent(proof['agreement'])}", ""
 
 
 def _end(value: float | None) -> str:

@@ -17,6 +17,7 @@ import semaudit
 from semaudit.errors import AuditError, ModelError, SemauditError, UsageError
 from semaudit.finetuning.pictures import order_of, part_of, split
 from semaudit.finetuning.tuning import Tuned, finetune
+from semaudit.finetuning.words import told
 from semaudit.folder import partial
 from semaudit.images import Batch, TensorSource
 
@@ -416,3 +417,40 @@ def test_a_limit_of_time_ends_training_and_its_schedule(tmp_path: Path) -> None:
     rates = [line["lr"] for line in lines if "lr" in line]
     assert rates[0] == 5e-4
     assert rates[-1] < 1e-4
+
+
+def test_what_is_said_of_the_proof_is_what_the_comparison_says(result: Tuned) -> None:
+    proof = result.record["held_out"]
+    compared = json.loads((result.folder / "comparison.json").read_text("utf-8"))
+    named = {"flip": "flip_rate", "shift": "shift"}
+    for row in proof["means"]:
+        if row["metric"] in named:
+            (change,) = (
+                each
+                for each in compared["changes"]
+                if (each["metric"], each["place"]) == (named[row["metric"]], "all")
+            )
+            assert (row["before"], row["after"]) == (change["before"], change["after"])
+    (clean,) = (each for each in compared["churn"] if each["place"] == "clean")
+    assert proof["churn"] == clean["churn"]["value"]
+    (right,) = (
+        each
+        for each in compared["changes"]
+        if (each["metric"], each["place"]) == ("accuracy", "clean")
+    )
+    assert (proof["negative_flips"], proof["positive_flips"]) == (right["lower"], right["higher"])
+
+
+def test_embeddings_have_no_answers_to_agree_on(tmp_path: Path) -> None:
+    tuned = finetune(
+        trained(), source(80), tmp_path / "e.safetensors", device="cpu", activation="none",
+        epochs=4, lr=1e-3, alpha=20, select="gaussian_noise", gradients=False, max_accuracy_drop=50,
+    )  # fmt: skip
+    assert tuned.improved
+    proof = tuned.record["held_out"]
+    assert not {"churn", "agreement", "accuracy_before"} & set(proof)
+    (shift,) = (row for row in proof["means"] if row["metric"] == "shift")
+    assert shift["change"] < 0
+    said = [line for line, _ in told(tuned.record, "folder", "file")]
+    assert any("shift, families held out" in line for line in said)
+    assert not any("agreement" in line for line in said[-4:])
