@@ -1,4 +1,4 @@
-"""Measures one batch of images under the whole battery, with two reads from the device."""
+"""Measures one batch of images under the whole battery, with few reads from the device."""
 
 from __future__ import annotations
 
@@ -116,7 +116,8 @@ def measure(
         refuse_out_of_bounds("image", measures.images)
         refuse_out_of_bounds("path", measures.paths)
         refuse_out_of_bounds("rung", measures.rungs)
-        onsets = _onsets(classifier, battery, clean, draws, measures, image_ids)
+        leads = [trace.leads for trace in traces]
+        onsets = _onsets(classifier, battery, clean, draws, leads, measures, image_ids)
         for index, trace in enumerate(traces):
             if trace.onsets is not None:
                 onsets[:, index] = trace.onsets.cpu().double().numpy()
@@ -196,6 +197,7 @@ def _onsets(
     battery: Sequence[Probe],
     clean: View,
     draws: Sequence[Draw],
+    leads: Sequence[Tensor],
     measures: Measures,
     image_ids: Sequence[str],
 ) -> Array:
@@ -205,14 +207,16 @@ def _onsets(
         flip
         for index, (probe, span) in enumerate(zip(battery, layout_of(battery).spans, strict=True))
         if probe.family not in ASIDE
-        for flip in first_flips(flips[:, span], index, probe.ladder)
+        for flip in first_flips(flips[:, span], index)
     ]
-    strengths = find_onsets(classifier, clean, found, battery, draws)
+    strengths = find_onsets(classifier, clean, found, battery, draws, leads)
     for flip, strength in zip(found, strengths.cpu().tolist(), strict=True):
         if np.isnan(strength):
+            probe = battery[flip.probe]
+            low, high = (0.0, *probe.ladder)[flip.rung : flip.rung + 2]
             raise AuditError(
                 f"the model's output for picture {image_ids[flip.image]!r} under "
-                f"{battery[flip.probe].name} is not finite between {flip.low:g} and {flip.high:g}"
+                f"{probe.name} is not finite between {low:g} and {high:g}"
             )
         onsets[flip.image, flip.probe] = strength
     return onsets

@@ -1,4 +1,4 @@
-"""Finds the smallest strength at which an image flips, by bisection, many paths at a time."""
+"""Finds the smallest strength at which an image flips, many paths at a time."""
 
 from __future__ import annotations
 
@@ -12,32 +12,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semaudit import perturbations
+from semaudit.crossing import Seen, crossing
 from semaudit.look import look
 from semaudit.metrics import View
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
 from semaudit.probes import Probe
 
-HALVINGS = 10
-"""Each halves the bracket between two rungs: what is left is a thousandth of it."""
-
 
 @dataclass(frozen=True)
 class Flip:
-    """One path on which an image flips: between which strengths."""
+    """One path on which an image flips: between which rungs, the clean image being the 0th."""
 
     probe: int
     image: int
-    low: float
-    high: float
+    rung: int
 
 
-def first_flips(flips: NDArray[np.bool_], probe: int, ladder: Sequence[float]) -> Iterator[Flip]:
-    """Bracket the first flip of each image that has one; flips is (n, K)."""
-    strengths = (0.0, *ladder)
+def first_flips(flips: NDArray[np.bool_], probe: int) -> Iterator[Flip]:
+    """Find the first flip of each image that has one, and the rung before it; flips is (n, K)."""
     for image in np.flatnonzero(flips.any(axis=1)):
-        rung = int(flips[image].argmax())
-        yield Flip(probe, int(image), strengths[rung], strengths[rung + 1])
+        yield Flip(probe, int(image), int(flips[image].argmax()))
 
 
 def find_onsets(
@@ -46,45 +41,67 @@ def find_onsets(
     found: Sequence[Flip],
     battery: Sequence[Probe],
     draws: Sequence[Draw],
+    leads: Sequence[Tensor],
 ) -> Tensor:
-    """Return the onset strength of each flip in ``found``, (len(found),), to a thousandth.
+    """Return the onset strength of each flip in ``found``, (len(found),).
 
-    NaN where an output on the way was not finite. Paths of different probes share a batch, no
-    larger than that of the images, and no result is read back in between (though a blur reads
-    the strengths, for its kernel). Where an image flips back and forth along the path, the onset
-    is that of one of its flips inside the first bracket.
+    To a thousandth of the bracket. NaN where an output on the way was not finite. Paths of
+    different probes share a batch, no larger than that of the images. Where an image flips back
+    and forth along the path, the onset is that of one of its flips inside the first bracket.
+
+    Args:
+        classifier: what is audited.
+        clean: the view of the unperturbed images.
+        found: grouped by probe.
+        battery: the probes.
+        draws: of each probe.
+        leads: of each probe, `Trace.leads`.
     """
-    size = len(clean.images)
-    chunks = [found[start : start + size] for start in range(0, len(found), size)]
-    onsets = [_bisect(classifier, clean, chunk, battery, draws) for chunk in chunks]
-    return torch.cat(onsets) if onsets else clean.images.new_empty(0)
+    if not found:
+        return clean.images.new_empty(0)
+    strengths = [(0.0, *battery[flip.probe].ladder)[flip.rung : flip.rung + 2] for flip in found]
+    low, high = clean.images.new_tensor(strengths).unbind(1)
+    starts = np.cumsum([0, *(lead.shape[1] for lead in leads)])
+    columns = torch.tensor([int(starts[flip.probe]) + flip.rung for flip in found])
+    rungs = torch.stack([columns, columns + 1]).to(low.device)
+    images = torch.tensor([flip.image for flip in found], device=low.device)
+    before, after = torch.cat(tuple(leads), 1)[images, rungs]
+
+    def at(shares: Tensor, which: Tensor) -> Tensor:
+        return torch.lerp(low[which], high[which], shares.to(low))
+
+    def see(rows: Tensor, shares: Tensor) -> Seen:
+        strengths, paths = at(shares, rows), [found[row] for row in rows.tolist()]
+        size = len(clean.images)
+        spans = [slice(start, start + size) for start in range(0, len(paths), size)]
+        parts = [
+            _seen(classifier, clean, paths[span], strengths[span], battery, draws) for span in spans
+        ]
+        changed, margins = zip(*parts, strict=True)
+        return torch.cat(changed), torch.cat(margins)
+
+    return at(crossing(before, after, see), torch.arange(len(found), device=low.device))
 
 
-def _bisect(
+def _seen(
     classifier: Classifier,
     view: View,
     flips: Sequence[Flip],
+    strengths: Tensor,
     battery: Sequence[Probe],
     draws: Sequence[Draw],
-) -> Tensor:
-    low = view.images.new_tensor([flip.low for flip in flips])
-    high = view.images.new_tensor([flip.high for flip in flips])
+) -> Seen:
+    """Look at each path at one strength, (m,): whether it has flipped, and the clean one's lead."""
     rows = torch.tensor([flip.image for flip in flips], device=view.images.device)
-    groups: list[tuple[int, slice]] = []
+    clean = view.rows(rows)
+    perturbed = []
     for probe, members in groupby(range(len(flips)), key=lambda index: flips[index].probe):
         indices = list(members)
-        groups.append((probe, slice(indices[0], indices[-1] + 1)))
-    parts = [(battery[probe], draws[probe].subset(rows[span]), span) for probe, span in groups]
-    clean = view.rows(rows)
-    finite = torch.ones_like(rows, dtype=torch.bool)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        perturbed = [
-            perturbations.get(probe.perturbation)(clean.images[span], middle[span], draw)
-            for probe, draw, span in parts
-        ]
-        seen = look(classifier, torch.cat(perturbed))
-        flipped = clean.flipped(seen.decision) > 0
-        low, high = middle.where(~flipped, low), middle.where(flipped, high)
-        finite &= seen.logits.isfinite().all(-1)
-    return high.where(finite, torch.full_like(high, float("nan")))
+        span = slice(indices[0], indices[-1] + 1)
+        perturb = perturbations.get(battery[probe].perturbation)
+        draw = draws[probe].subset(rows[span])
+        perturbed.append(perturb(clean.images[span], strengths[span], draw))
+    seen = look(classifier, torch.cat(perturbed))
+    finite = seen.logits.isfinite().all(-1)
+    lead = clean.lead_in(seen)
+    return clean.flipped(seen.decision) > 0, lead.where(finite, torch.full_like(lead, torch.nan))

@@ -32,12 +32,14 @@ class Trace:
         rungs: by column of each rung metric, (n, K).
         paths: by column of each path metric, (n,).
         classes: top-1 class at each rung, (n, K).
+        leads: by how much the clean decision leads, at the clean picture and each rung, (n, K + 1).
         onsets: of a searched probe, the strength at which each image flips, (n,); NaN: never.
     """
 
     rungs: dict[str, Tensor]
     paths: dict[str, Tensor]
     classes: Tensor
+    leads: Tensor
     onsets: Tensor | None = None
 
 
@@ -63,6 +65,7 @@ def walk(
     """
     rungs: dict[str, list[Tensor]] = {column: [] for column in RUNG_FUNCTIONS}
     classes: list[Tensor] = []
+    leads = [clean.lead_in(clean)]
     steps: list[Step] = []
     flips = FirstFlips(clean) if probe.searched and clean.activation != "none" else None
     previous = clean
@@ -74,6 +77,7 @@ def walk(
             rungs[column].append(function(rung))
         steps.append(step_between(previous, current))
         classes.append(current.top_class)
+        leads.append(clean.lead_in(current))
         if flips is not None:
             flips.see(current, strength)
         previous = current
@@ -83,6 +87,7 @@ def walk(
         rungs={column: torch.stack(values, 1) for column, values in rungs.items()},
         paths={column: function(path) for column, function in PATH_FUNCTIONS.items()},
         classes=torch.stack(classes, 1),
+        leads=torch.stack(leads, 1),
         onsets=None if flips is None else flips.onsets(classifier),
     )
 

@@ -116,6 +116,18 @@ class View:
             return self.not_applicable
         return (self.decision != decision).any(-1).to(self.logits.dtype)
 
+    def lead_in(self, other: View) -> Tensor:
+        """By how much this view's decision leads in another's logits, (n,); below 0 it has flipped.
+
+        The clean class's logit less the best other one's; of labels, that of the nearest crossing
+        of 0.
+        """
+        if self.activation == "sigmoid":
+            return (self.logits.sign() * other.logits).amin(-1)
+        top = self.top_class[:, None]
+        others = other.logits.scatter(1, top, float("-inf"))
+        return other.logits.gather(1, top)[:, 0] - others.amax(-1)
+
     @cached_property
     def not_applicable(self) -> Tensor:
         """(n,) NaN: what a metric returns that this kind of output does not have."""

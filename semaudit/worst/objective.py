@@ -54,12 +54,7 @@ def _overlap(clean: View, current: View) -> Tensor:
 
 def _margin(clean: View, current: View) -> Tensor:
     """The best other class's logit less the clean class's; of labels, the nearest crossing of 0."""
-    if clean.activation == "sigmoid":
-        held = clean.logits.sign()
-        return (-held * current.logits).amax(-1)
-    top = clean.top_class[:, None]
-    others = current.logits.scatter(1, top, float("-inf"))
-    return others.amax(-1) - current.logits.gather(1, top)[:, 0]
+    return -clean.lead_in(current)
 
 
 _OBJECTIVES: dict[Objective, Callable[[View, View], Tensor]] = {

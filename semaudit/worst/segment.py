@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from semaudit.crossing import Seen, crossing
 from semaudit.gradients.algebra import column
 from semaudit.look import look
 from semaudit.metrics.views import View
 from semaudit.models import Classifier
-from semaudit.onset import HALVINGS
 
 
 class FirstFlips:
@@ -18,12 +18,14 @@ class FirstFlips:
     def __init__(self, clean: View) -> None:
         self._clean = clean
         self._images = clean.images
+        self._lead = clean.lead_in(clean)
         self._strength = clean.logits.new_zeros(len(clean.images))
 
     def see(self, current: View, strength: float) -> None:
         """Take the next rung in."""
         new = (self._clean.flipped(current.decision) > 0) & (self._strength == 0)
         self._images = torch.where(column(new), current.images, self._images)
+        self._lead = torch.where(new, self._clean.lead_in(current), self._lead)
         self._strength = torch.where(new, strength, self._strength)
 
     def onsets(self, classifier: Classifier) -> Tensor:
@@ -31,15 +33,17 @@ class FirstFlips:
 
         An upper bound of the smallest strength that flips it: another way may be shorter.
         """
-        share = torch.full_like(self._strength, float("nan"))
-        rows = (self._strength > 0).nonzero()[:, 0]
-        if not len(rows):
-            return share
-        clean, ends = self._clean.rows(rows), self._images[rows]
-        low, high = share.new_zeros(len(rows)), share.new_ones(len(rows))
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            images = torch.lerp(clean.images, ends, column(middle).to(ends))
-            flipped = clean.flipped(look(classifier, images).decision) > 0
-            low, high = middle.where(~flipped, low), middle.where(flipped, high)
-        return share.index_copy(0, rows, high * self._strength[rows])
+        onsets = torch.full_like(self._strength, float("nan"))
+        flipped = (self._strength > 0).nonzero()[:, 0]
+        if not len(flipped):
+            return onsets
+        clean, ends = self._clean.rows(flipped), self._images[flipped]
+
+        def see(rows: Tensor, shares: Tensor) -> Seen:
+            start = clean.rows(rows)
+            images = torch.lerp(start.images, ends[rows], column(shares).to(ends))
+            seen = look(classifier, images)
+            return start.flipped(seen.decision) > 0, start.lead_in(seen)
+
+        shares = crossing(clean.lead_in(clean), self._lead[flipped], see)
+        return onsets.index_copy(0, flipped, shares * self._strength[flipped])

@@ -16,8 +16,8 @@ from known_models import ON_CPU, Ledger, Linear, Recorder, pictures, rng
 from torch import nn
 
 import semaudit
+from semaudit.crossing import HALVINGS
 from semaudit.images import TensorSource
-from semaudit.onset import HALVINGS
 
 SIZE = (3, 24, 24)
 TINY = ["brightness", "gaussian_noise", "subpixel_shift"]
