@@ -94,7 +94,9 @@ def run_baselines(
 def objectives(bench: Bench) -> Mapping[str, tuple[Objective | None, float]]:
     """Each baseline's objective, and its updates in relation to the main run's."""
     recipe = bench.recipe
-    bare = replace(recipe.model_copy(update={"alpha": 0.0}).objective, gradient=0.0)
+    bare = replace(
+        recipe.model_copy(update={"alpha": 0.0}).objective, gradient=0.0, turn=0.0, on_changed=False
+    )
     # An anchor on clean pictures is met from the start: with labels, these are the task.
     labelled = bench.labelled and bench.classifier.activation == "softmax"
     by_label = replace(bare, cross_entropy=1.0, anchor=0.0) if bare.anchor == 1 else bare

@@ -13,6 +13,7 @@ from torch import Tensor
 from semaudit.finetuning.anchors import Anchors
 from semaudit.finetuning.changes import Changes
 from semaudit.finetuning.engine import Engine
+from semaudit.finetuning.generic import Generic
 from semaudit.finetuning.interpolation import (
     SHARES,
     Choice,
@@ -35,6 +36,7 @@ from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.step import Stepper
 from semaudit.finetuning.student import Weights, student_of, weights_of
 from semaudit.finetuning.training import Trainer
+from semaudit.finetuning.turning import Turning
 from semaudit.finetuning.validation import Validation
 from semaudit.images import ImageSource, as_float
 from semaudit.metrics.views import View
@@ -128,6 +130,7 @@ class Bench:
             anchors=replace(self.anchors, wanted=objective.anchor > 0),
             objective=objective,
             changes=self.changes,
+            turning=Turning(Generic(recipe.generic_reach)),
             views=recipe.views,
             engine=self.engine,
             seed=self.seed,

@@ -13,7 +13,7 @@ from semaudit.divergence import kullback_leibler
 from semaudit.finetuning.distances import DISTANCES, Distance
 from semaudit.metrics.views import View
 
-TERMS = ("cross_entropy", "anchor", "shift", "gradient")
+TERMS = ("cross_entropy", "anchor", "shift", "gradient", "turn")
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Objective:
         cross_entropy: weight of the labels' cross-entropy.
         anchor: weight of the divergence from the original model's output on the clean picture.
         gradient: weight of the squared input gradient.
+        turn: weight of the gradient turn.
         detach_clean: whether the continuity term leaves the clean output alone, and only pulls the
             changed one to it.
         on_changed: whether the task is set on changed pictures too: augmentation.
@@ -36,6 +37,7 @@ class Objective:
     cross_entropy: float = 0.0
     anchor: float = 1.0
     gradient: float = 0.0
+    turn: float = 0.0
     detach_clean: bool = False
     on_changed: bool = False
 
@@ -58,6 +60,7 @@ class Terms:
     anchor: Tensor
     shift: Tensor
     gradient: Tensor
+    turn: Tensor
 
     def total(self, objective: Objective) -> Tensor:
         """The weighted sum, (n,)."""
@@ -66,10 +69,11 @@ class Terms:
             + objective.anchor * self.anchor
             + objective.alpha * self.shift
             + objective.gradient * self.gradient
+            + objective.turn * self.turn
         )
 
     def sums(self) -> Tensor:
-        """The sum over pictures of each part, in the order of `TERMS`, (4,), without a graph."""
+        """The sum over pictures of each part, in the order of `TERMS`, (5,), without a graph."""
         return torch.stack([getattr(self, name).detach().sum() for name in TERMS])
 
 
@@ -79,6 +83,7 @@ def terms(
     views: Sequence[View],
     original: View | None,
     labels: Tensor,
+    turn: Tensor | None = None,
 ) -> Terms:
     """Take the parts of the loss of n pictures.
 
@@ -89,6 +94,7 @@ def terms(
         views: on changed forms of them; may be none.
         original: the original model on the clean pictures, where it is an anchor.
         labels: (n,) output indices, -1 for none, which has no cross-entropy.
+        turn: (n,) of the input gradient, see `semaudit.finetuning.turning`.
     """
     zero = clean.logits.new_zeros(len(clean.logits))
     tasked = (clean, *views) if objective.on_changed else (clean,)
@@ -101,6 +107,7 @@ def terms(
         else zero,
         shift=_shift(objective, clean, views) if views and objective.alpha else zero,
         gradient=_gradient(clean) if objective.gradient else zero,
+        turn=zero if turn is None else turn.to(zero),
     )
 
 

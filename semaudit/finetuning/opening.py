@@ -47,6 +47,10 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
     refuse_untrainable(classifier)
     if classifier.activation == "softmax" and classifier.num_classes < 2:
         raise UsageError(f"{classifier.name} has one class only: its answer cannot move")
+    if classifier.activation == "none" and recipe.turn_penalty:
+        raise UsageError(
+            f"--turn-penalty turns on the logit of a class, and {classifier.name} has none"
+        )
     changes, notes = _suited(changes, classifier)
     source = open_data(data, settings, classifier)
     channels = classifier.preprocessing.input_size[0]

@@ -35,6 +35,7 @@ class Recipe(BaseModel):
     anchor_weight: Annotated[float, Field(ge=0, le=1)] = Field(
         0.5, description="with weighted: the anchor's share; cross-entropy has the rest"
     )
+    task_on_changed: bool = Field(False, description="set the task on changed pictures, too")
     distance: Distance = Field("jsd", description="jsd, kl, prob, logit, cosine or jsd-views")
     alpha: Annotated[Literal["auto"] | NotNegative, BeforeValidator(_number)] = Field(
         5.0, description="weight of the continuity term, or auto"
@@ -50,6 +51,7 @@ class Recipe(BaseModel):
     worst_radius: Above = Field(4 / 255, description="of worst, in L-infinity, of full scale")
     worst_steps: Positive = Field(3, description="of worst: gradients a picture")
     gradient_penalty: NotNegative = Field(0.0, description="weight of the squared input gradient")
+    turn_penalty: NotNegative = Field(0.0, description="weight of the gradient turn")
     train_bn: bool = Field(False, description="let BatchNorm take statistics of the batches")
     opt: str = Field("adamw", description="timm's name of the optimizer")
     lr: NotNegative = Field(1e-4, description="learning rate")
@@ -92,7 +94,9 @@ class Recipe(BaseModel):
             cross_entropy=1.0 - share,
             anchor=share,
             gradient=self.gradient_penalty,
+            turn=self.turn_penalty,
             detach_clean=self.detach_clean,
+            on_changed=self.task_on_changed,
         )
 
 

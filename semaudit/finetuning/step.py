@@ -13,6 +13,7 @@ from semaudit.finetuning.anchors import Anchors
 from semaudit.finetuning.changes import Changes
 from semaudit.finetuning.engine import Engine
 from semaudit.finetuning.loss import TERMS, Objective, Terms, terms
+from semaudit.finetuning.turning import Turning
 from semaudit.images import Batch, as_float
 from semaudit.look import look
 from semaudit.metrics.views import View
@@ -32,6 +33,7 @@ class Stepper:
         anchors: what the original says.
         objective: what is descended.
         changes: P.
+        turning: measures the gradient turn.
         views: changed forms of each picture.
         engine: device, precision, processes.
         seed: of the draws.
@@ -42,6 +44,7 @@ class Stepper:
     anchors: Anchors
     objective: Objective
     changes: Changes
+    turning: Turning
     views: int
     engine: Engine
     seed: int
@@ -56,7 +59,7 @@ class Stepper:
             total: pictures of the update in all processes, by which the loss is divided.
 
         Returns:
-            The sums over the share's pictures of the terms and of the loss, and their number: (6,).
+            The sums over the share's pictures of the terms and of the loss, and their number: (7,).
 
         Raises:
             AuditError: not even one picture fits.
@@ -101,15 +104,18 @@ class Stepper:
         changed: list[Tensor] = []
         if self.objective.needs_views:
             changed = [
-                self.changes(self.student, images, self._draw(image_ids, update, view))
+                self.changes(self.student, images, self._draw(image_ids, update, str(view)))
                 for view in range(self.views)
             ]
+        turn = None
+        if self.objective.turn:
+            turn = self.turning(self.student, images, self._draw(image_ids, update, "turn"))
         if self.objective.gradient:
             images = images.requires_grad_()
         clean, *views = seen_together(self.student, images, changed)
-        return terms(self.objective, clean, views, self.anchors(images, image_ids), labels)
+        return terms(self.objective, clean, views, self.anchors(images, image_ids), labels, turn)
 
-    def _draw(self, image_ids: Sequence[str], update: int, view: int) -> Draw:
+    def _draw(self, image_ids: Sequence[str], update: int, view: str) -> Draw:
         return Draw.of(self.seed, f"{DRAWN} {update}.{view}", image_ids, self.engine.device)
 
 

@@ -20,6 +20,14 @@ AnchorWeight = Annotated[
     float | None,
     typer.Option(help="With weighted: the anchor's share; 0.5.", rich_help_panel=_LOSS),
 ]
+TaskOnChanged = Annotated[
+    bool | None,
+    typer.Option(
+        "--task-on-changed",
+        help="Set the task on changed pictures, too, as augmentation does.",
+        rich_help_panel=_LOSS,
+    ),
+]
 Alpha = Annotated[
     str | None,
     typer.Option(
@@ -71,6 +79,14 @@ WorstSteps = Annotated[
 GradientPenalty = Annotated[
     float | None,
     typer.Option(help="Weight of the squared input gradient; 0.", rich_help_panel=_LOSS),
+]
+TurnPenalty = Annotated[
+    float | None,
+    typer.Option(
+        help="Weight of the gradient turn under generic changes that displace nothing, at a "
+        "quarter of the pictures; 0.",
+        rich_help_panel=_LOSS,
+    ),
 ]
 Opt = Annotated[
     str | None, typer.Option(help="timm's optimizer; adamw.", rich_help_panel=_TRAINING)
