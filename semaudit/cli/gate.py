@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from semaudit.cli.common import print_verdicts
+from semaudit.cli.common import print_judged
 
 
 def gate(
@@ -18,6 +18,13 @@ def gate(
         typer.Option(
             help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable. Default: the settings', else "
             "those that the audit was made with."
+        ),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            help="Audit of the same pictures, or its file from `semaudit baseline save`, for "
+            "limits as 'flip_rate<=baseline+0.01', 'new_flips<=0.01'."
         ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="semaudit.yaml or a TOML file.")] = None,
@@ -38,7 +45,8 @@ def gate(
     3 the audit cannot be read or judged
     4 no gate failed, but something is inconclusive
     """
-    from semaudit import gates
+    from semaudit import baselines, gates
+    from semaudit.comparing.opening import opened
     from semaudit.errors import GateError
     from semaudit.folder import REPORT
     from semaudit.gates.judging import recorded_limits
@@ -49,6 +57,7 @@ def gate(
 
     flags = {
         "fail_on": tuple(fail_on) if fail_on else None,
+        "baseline": baseline,
         "accept_inconclusive": accept_inconclusive,
         "format": format,
         "exit_zero": exit_zero,
@@ -75,17 +84,22 @@ def gate(
     if not given:
         # Not on standard output, which may be JSON.
         print(f"judged by the limits that {audit} was made with", file=sys.stderr)
+    gates.refuse_limits_without_baseline(limits, settings.baseline is not None)
     metrics = recorded_metrics(report, [each.metric for each in limits], audit)
     bound = gates.bind(
         limits, metrics, report.layout, report.data.labelled, report.model.activation
     )
     samples = Samples(audit, report.layout)
     samples.check(report.data.pictures)
-    verdicts = gates.judge_report(bound, samples, report)
-    print_verdicts(verdicts, settings.format)
+    pairing = None
+    if settings.baseline is not None:
+        held_against = baselines.open_baseline(settings.baseline)
+        pairing = baselines.pair(opened(audit), held_against, limits)
+    judged = baselines.judged(report, bound, samples, pairing)
+    print_judged(judged, settings.format)
     raise typer.Exit(
         gates.exit_code(
-            verdicts,
+            judged.verdicts,
             degenerate=report.degenerate is not None,
             accept_inconclusive=settings.accept_inconclusive,
             exit_zero=settings.exit_zero,
