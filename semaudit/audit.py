@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from semaudit import baselines, folder, manifest
 from semaudit.baselines import Pairing
+from semaudit.baselines.admitting import admission
 from semaudit.comparing.opening import gathered
 from semaudit.faintness import equal_rungs, faint_rungs
 from semaudit.inspection import label_warnings
@@ -146,6 +147,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             watch=watch,
             max_unreadable=settings.max_unreadable,
             asked=made.asked,
+            admit=admission(THIS_SCAN, len(made.source), made.baseline),
         )
         samples = Samples(work, made.layout)
         report = _report(made, samples, streamed)

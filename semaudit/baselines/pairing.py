@@ -72,7 +72,7 @@ class Pairing:
         if both.any():
             means = (float(each[both].mean()) for each in (now, then))
             against = Against(now=next(means), baseline=next(means), factor=factor)
-        return Numbers(differences(now, then, factor), against)
+        return Numbers(differences(then, now, factor), against)
 
     def _changes(self, bound: BoundGate) -> Array:
         if bound.metric == NEGATIVE_FLIPS:
