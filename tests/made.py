@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 import semaudit
-import semaudit.gradients  # noqa: F401: it registers metrics
+import semaudit.gradients
 from semaudit.folder import MANIFEST, REPORT
 from semaudit.layout import ADVERSARIAL_FAMILY, Array, Layout, Track
 from semaudit.measurable import measurable
