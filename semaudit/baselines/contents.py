@@ -18,7 +18,7 @@ _KEPT: Mapping[Level, tuple[str, ...]] = {
     "rung": ("flip", "shift", "gradient_turn"),
     "path": ("jump", "onset"),
 }
-"""Columns that every file holds, beside all that is measured once a picture. They take 0.6 to 0.9
+"""Columns that every file holds, beside all that is measured once a picture. They take 0.6 to 0.8
 KB a picture under the standard battery; one more that is measured at every rung takes 0.3."""
 
 _OF_A_SCAN = ("estimates", "curves", "class_flips", "worst", "verdicts")
@@ -58,7 +58,7 @@ def slim_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "worst_case": manifest["worst_case"],
         "taxonomy": manifest.get("taxonomy"),
         "plugins": [
-            {"sha256": each["sha256"], "perturbations": each["perturbations"]}
+            {name: each[name] for name in ("sha256", "perturbations", "metrics")}
             for each in manifest["plugins"]
         ],
     }

@@ -87,11 +87,7 @@ def _tables(report: Report, found: Opened) -> dict[str, bytes]:
     images: dict[str, Any] = {"image": pa.array(samples.image_ids(), pa.string())}
     for name in ("label", "clean_class"):
         images[name] = _classes(samples.image(name))
-    tables = {
-        IMAGES: images,
-        PATHS: {},
-        SAMPLES: {"class": _classes(np.asarray(samples.rung("class")))},
-    }
+    tables: dict[str, dict[str, Any]] = {IMAGES: images, PATHS: {}, SAMPLES: {}}
     for each in report.metrics:
         table, read = _READERS[each.level]
         values = rounded(read(samples, each.column), each.metric.bounds)

@@ -78,6 +78,10 @@ def _definitions(before: Opened, after: Opened, metrics: Sequence[str]) -> Itera
     for name in metrics:
         if name in one and name in other and _what(one[name]) != _what(other[name]):
             yield f"metric {name}: {_what(one[name])} and {_what(other[name])}"
+        files = [audit.metrics.get(name) for audit in (before, after)]
+        if files[0] != files[1]:
+            said = (each[:HASH] if each else "none" for each in files)
+            yield f"plugin file of the metric {name}: {' and '.join(said)}"
     if TRANSPORT in metrics and before.taxonomy != after.taxonomy:
         yield f"tree of classes: {_tree(before)} and {_tree(after)}"
     estimated = any(one[name].level == "image" for name in metrics if _of_gradients(one.get(name)))

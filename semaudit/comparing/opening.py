@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ class Opened:
         differentiable: whether gradients could be taken.
         gradient_samples: random draws in an estimate on gradients; None where there is none.
         taxonomy: the tree of classes that weighs the shift, as the manifest describes it.
+        metrics: the hash of the file of each metric that a plugin brought.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Opened:
     differentiable: bool
     gradient_samples: int | None = None
     taxonomy: Mapping[str, Any] | None = None
+    metrics: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:
@@ -137,17 +139,23 @@ def gathered(name: str, report: Report, samples: Samples, manifest: Mapping[str,
             report=report,
             samples=samples,
             effort=None if effort is None else dict(effort),
-            plugins={
-                str(perturbation): str(plugin["sha256"])
-                for plugin in manifest["plugins"]
-                for perturbation in plugin["perturbations"]
-            },
+            plugins=_brought(manifest, "perturbations"),
             precision=str(manifest["runtime"]["amp_dtype"]),
             differentiable=bool(manifest["model"]["differentiable"]),
             gradient_samples=None if gradients is None else int(gradients["samples"]),
             taxonomy=manifest.get("taxonomy"),
+            metrics=_brought(manifest, "metrics"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise AuditError(
             f"{samples.folder / MANIFEST} is damaged, or no manifest of semaudit's; scan again"
         ) from error
+
+
+def _brought(manifest: Mapping[str, Any], kind: str) -> dict[str, str]:
+    """The hash of the file of each perturbation, or metric, that a plugin brought."""
+    return {
+        str(name): str(plugin["sha256"])
+        for plugin in manifest["plugins"]
+        for name in plugin.get(kind, ())
+    }

@@ -292,6 +292,21 @@ def test_estimates_on_gradients_are_of_as_many_draws(now: Path, tmp_path: Path) 
     assert judge(now, other, "gradient_turn<=baseline+0.5")[0].value is not None
 
 
+def test_metrics_of_plugins_are_of_the_same_file(now: Path, tmp_path: Path) -> None:
+    plugin = '"plugins": [{"sha256": "HASH", "perturbations": [], "metrics": ["shift"]}]'
+    for name, digest in (("other", "a" * 64), ("third", "b" * 64)):
+        audit = made(tmp_path / name, 400)
+        manifested(audit, '"plugins": []', plugin.replace("HASH", digest))
+    with pytest.raises(
+        AuditError, match="plugin file of the metric shift: none and aaaaaaaaaaaaaaaa"
+    ):
+        judge(now, tmp_path / "other", "shift<=baseline+0.9")
+    with pytest.raises(
+        AuditError, match="plugin file of the metric shift: aaaaaaaaaaaaaaaa and bbb"
+    ):
+        judge(tmp_path / "other", tmp_path / "third", "shift<=baseline+0.9")
+
+
 def test_transport_is_on_the_same_tree(tmp_path: Path) -> None:
     from semaudit.metrics import METRICS
     from semaudit.report.document import Measured

@@ -13,7 +13,7 @@ from semaudit.report.text.numbers import (
     signed,
 )
 
-CHANGE_HEADERS = ("since the baseline", "flips", "new", "fixed", "unchanged", "shift")
+CHANGE_HEADERS = ("where", "flips", "new", "fixed", "unchanged", "shift")
 
 CHANGE_NOTE = (
     "Then, now, and the difference over the same pictures (in points where it is a share), with 95 "
