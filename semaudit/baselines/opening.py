@@ -9,6 +9,7 @@ from semaudit.baselines.reading import read_file
 from semaudit.comparing.opening import Opened, opened
 from semaudit.errors import GateError
 from semaudit.gates import Gate
+from semaudit.gates.deciding import refuse_undeciding
 from semaudit.metric import CHANGES
 
 
@@ -30,21 +31,11 @@ def refuse_unfit(found: Opened) -> None:
     Raises:
         GateError: says why, and what to do.
     """
-    report = found.report
-    if report.data.smoke_test:
+    refuse_undeciding(found.report, f"the baseline {found.name}")
+    if found.report.degenerate is not None:
         raise GateError(
-            f"the baseline {found.name} is a smoke test on a few photographs, which decides "
-            "nothing: scan pictures of your own with --data"
-        )
-    if report.model.guessed_architecture:
-        raise GateError(
-            f"the architecture of {report.model.name} was guessed in the baseline {found.name}, "
-            "and a guess decides nothing: scan with --arch, or on labelled pictures"
-        )
-    if report.degenerate is not None:
-        raise GateError(
-            f"the baseline {found.name} is of a degenerate model ({report.degenerate}), which is "
-            "continuous without any merit: name another"
+            f"the baseline {found.name} is of a degenerate model "
+            f"({found.report.degenerate}), which is continuous without any merit: name another"
         )
 
 

@@ -70,8 +70,8 @@ class Pairing:
         both = np.isfinite(now) & np.isfinite(then)
         against = None
         if both.any():
-            means = (float(each[both].mean()) for each in (now, then))
-            against = Against(now=next(means), baseline=next(means), factor=factor)
+            means = [float(each[both].mean()) for each in (now, then)]
+            against = Against(now=means[0], baseline=means[1], factor=factor)
         return Numbers(differences(then, now, factor), against)
 
     def _changes(self, bound: BoundGate) -> Array:

@@ -49,6 +49,7 @@ def gate(
     from semaudit.comparing.opening import opened
     from semaudit.errors import GateError
     from semaudit.folder import REPORT
+    from semaudit.gates.deciding import refuse_undeciding
     from semaudit.gates.judging import recorded_limits
     from semaudit.gates.shipped import recorded_metrics
     from semaudit.report.file import read_report
@@ -65,16 +66,7 @@ def gate(
     settings = resolve(flags, config=config).settings
     given = [gates.parse(text) for text in settings.fail_on]
     report = read_report(audit / REPORT)
-    if report.data.smoke_test:
-        raise GateError(
-            f"{audit} is a smoke test on a few photographs, which decides nothing: scan pictures "
-            "of your own with --data"
-        )
-    if report.model.guessed_architecture:
-        raise GateError(
-            f"the architecture of {report.model.name} was guessed in {audit}, and a guess decides "
-            "nothing: scan with --arch, or on labelled pictures"
-        )
+    refuse_undeciding(report, str(audit))
     limits = given or recorded_limits(report, audit)
     if not limits:
         raise GateError(
