@@ -6,17 +6,20 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semaudit import folder, gates, manifest
+from semaudit import baselines, folder, manifest
+from semaudit.baselines import Pairing
+from semaudit.baselines.admitting import admission
+from semaudit.comparing.opening import gathered
 from semaudit.faintness import equal_rungs, faint_rungs
 from semaudit.inspection import label_warnings
 from semaudit.opening import Data, Model
-from semaudit.preparing import Prepared, prepare
+from semaudit.preparing import THIS_SCAN, Prepared, prepare
 from semaudit.report.build import build
 from semaudit.report.document import Outcome, Report, Unread, Verdict
 from semaudit.report.markdown import to_markdown
@@ -144,11 +147,14 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             watch=watch,
             max_unreadable=settings.max_unreadable,
             asked=made.asked,
+            admit=admission(THIS_SCAN, len(made.source), made.baseline),
         )
         samples = Samples(work, made.layout)
-        report = _judged(_report(made, samples, streamed), made, samples)
+        report = _report(made, samples, streamed)
         seconds = time.perf_counter() - started
         document = manifest.build(made, resolved, streamed.batch_size, report.data, seconds)
+        pairing = _pairing(made, report, samples, document)
+        report = baselines.judged(report, made.gates, samples, pairing)
         manifest.write(work / folder.MANIFEST, document)
         (work / folder.REPORT).write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
         (work / folder.MARKDOWN).write_text(to_markdown(report), "utf-8")
@@ -180,9 +186,14 @@ def _report(made: Prepared, samples: Samples, streamed: Streamed) -> Report:
     )
 
 
-def _judged(report: Report, made: Prepared, samples: Samples) -> Report:
-    verdicts = gates.judge_report(made.gates, samples, report)
-    return report.model_copy(update={"verdicts": verdicts})
+def _pairing(
+    made: Prepared, report: Report, samples: Samples, document: Mapping[str, Any]
+) -> Pairing | None:
+    """The audit beside its baseline, if it has one."""
+    if made.baseline is None:
+        return None
+    now = gathered(THIS_SCAN, report, samples, document)
+    return baselines.pair(now, made.baseline, [each.gate for each in made.gates])
 
 
 @contextmanager

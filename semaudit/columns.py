@@ -34,8 +34,6 @@ def values(samples: Samples, metric: Metric, parts: Sequence[Part]) -> Array:
     A path that never flips has no onset: it counts as the ladder's last strength, which makes the
     mean the restricted mean of survival analysis, and errs to the small side.
     """
-    if metric == NOISE_FLOOR:
-        parts = [Part(samples.layout.matching(NOISE_FLOOR_FAMILY))]
     return fold(matrix(samples, metric), metric, samples.layout, parts)
 
 
@@ -56,6 +54,8 @@ def fold(
     matrix: NDArray[np.floating], metric: Metric, layout: Layout, parts: Sequence[Part]
 ) -> Array:
     """(N, len(parts)) one number a picture and part, from a `matrix` of the metric."""
+    if metric == NOISE_FLOOR:
+        parts = [Part(layout.matching(NOISE_FLOOR_FAMILY))]
     if not parts:
         return np.empty((len(matrix), 0))
     if metric.level == "image":

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from semaudit.metric import Activation, Metric, entropy_bounds
+from semaudit.metric import TRANSPORT, Activation, Metric, entropy_bounds
 from semaudit.metrics import GATEABLE
-from semaudit.taxonomy import TRANSPORT
 
 
 def measurable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,6 +46,23 @@ SCORE = Metric("score", "jump", "path", (0, 100), True, "Continuity score: 100 x
 NOISE_FLOOR = Metric(
     "noise_floor", "shift", "rung", (0, 1), True, "Shift of clean pictures in another batch."
 )
+TRANSPORT = "transport"
+"""The metric that needs a tree of classes."""
+
+NEW_FLIPS = Metric(
+    "new_flips", "flip", "rung", (0, 1), True, "Flips that the baseline has not.", True
+)
+NEGATIVE_FLIPS = Metric(
+    "negative_flips",
+    "correct",
+    "image",
+    (0, 1),
+    True,
+    "Clean answers that are right in the baseline and wrong now.",
+    True,
+)
+CHANGES: Mapping[str, Metric] = {each.name: each for each in (NEW_FLIPS, NEGATIVE_FLIPS)}
+"""What is measured of an audit and its baseline together, by name."""
 
 
 def entropy_bounds(activation: Activation, num_classes: int) -> Bounds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,10 @@ from semaudit.asking import (
     refuse_limits_without_gradients,
     selected,
 )
+from semaudit.baselines import open_baseline, refuse_unheld
 from semaudit.battery import Battery, open_battery
+from semaudit.comparing.opening import Opened
+from semaudit.comparing.plans import Plan, refuse_other_plan
 from semaudit.errors import UsageError
 from semaudit.gates import BoundGate, Gate
 from semaudit.images import ImageSource
@@ -40,12 +43,16 @@ from semaudit.opening import (
 )
 from semaudit.plugins import LoadedPlugin
 from semaudit.probes import Probe, layout_of
+from semaudit.report.build import probed
 from semaudit.report.document import Comparison, Doubt
 from semaudit.runtime import Runtime
 from semaudit.settings import DEFAULT, Resolved, Settings
 from semaudit.stream import Watch
 from semaudit.suiting import refuse_two_strengths, suit
 from semaudit.taxonomy import Taxonomy, open_taxonomy, refuse_limits_without_tree
+
+THIS_SCAN = "this scan"
+"""What messages call an audit that is being made."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class Prepared:
         doubts: signs that worst cases and gradients do not tell the truth.
         compared: how much the resize matters, if that was asked for.
         smoke_test: whether the pictures are only a few photographs of ours.
+        baseline: what it is held against, if that was named.
     """
 
     settings: Settings
@@ -93,6 +101,7 @@ class Prepared:
     doubts: Sequence[Doubt]
     compared: Comparison | None
     smoke_test: bool
+    baseline: Opened | None
 
     @property
     def layout(self) -> Layout:
@@ -112,6 +121,7 @@ def prepare(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Prepa
     plugins = load_plugins(settings)
     chosen = _choose(resolved)
     _refuse(limits, resolved, chosen, smoke_test=smoke_test)
+    baseline = _baseline(settings, limits)
     refuse_missing(data, settings)
     place = runtime.resolve(settings)
     classifier = open_model(model, data, settings, place)
@@ -127,6 +137,8 @@ def prepare(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Prepa
     )
     battery, notes = suit(chosen.probes, classifier, data, settings, place.device, watch)
     asked, left_out = ask(settings, classifier, battery, taxonomy, effort_of(settings, chosen))
+    if baseline is not None:
+        refuse_other_plan(_plan(settings, classifier, battery, asked, plugins), baseline.plan)
     bound = gates.bind(limits, metrics, layout_of(battery), source.labelled, classifier.activation)
     return Prepared(
         settings=settings,
@@ -150,6 +162,34 @@ def prepare(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Prepa
         if settings.compare_preprocessing
         else None,
         smoke_test=smoke_test,
+        baseline=baseline,
+    )
+
+
+def _baseline(settings: Settings, limits: Sequence[Gate]) -> Opened | None:
+    """Open the baseline and refuse what it cannot serve, before the model is opened."""
+    if settings.baseline is None:
+        return None
+    found = open_baseline(settings.baseline)
+    refuse_unheld(limits, found)
+    return found
+
+
+def _plan(
+    settings: Settings,
+    classifier: Classifier,
+    battery: Sequence[Probe],
+    asked: Asked,
+    plugins: Sequence[LoadedPlugin],
+) -> Plan:
+    return Plan(
+        name=THIS_SCAN,
+        activation=classifier.activation,
+        num_classes=classifier.num_classes,
+        seed=settings.seed,
+        battery=[probed(probe) for probe in battery],
+        plugins={name: each.sha256 for each in plugins for name in each.perturbations},
+        effort=None if asked.hunt is None else asdict(asked.hunt.effort),
     )
 
 
@@ -166,6 +206,7 @@ def _refuse(
 ) -> None:
     """Refuse what needs neither model nor pictures to be seen wrong."""
     settings = resolved.settings
+    gates.refuse_limits_without_baseline(limits, settings.baseline is not None)
     refuse_limits_without_tree(limits, settings.taxonomy)
     refuse_limits_without_gradients(limits, settings)
     refuse_idle_flags(resolved, chosen.probes)

@@ -104,6 +104,7 @@ class Settings(BaseModel):
         "jsd", description="what the search for a worst case climbs"
     )
     fail_on: Strings = Field((), description="limits, as 'flip_rate[noise]<=0.05'")
+    baseline: Path | None = Field(None, description="audit, or its file, that limits speak of")
     accept_inconclusive: bool = Field(False, description="exit 0 for inconclusive gates")
     plugin: Strings = Field((), description="Python files with probes or metrics; they are run")
     out: Path | None = Field(None, description="folder for the audit")

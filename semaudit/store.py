@@ -7,8 +7,8 @@ cells in the same order, so a column reshapes to (pictures, cells) without any j
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -147,10 +147,17 @@ def _floats(values: NDArray[np.float64]) -> pa.Array:
 
 @dataclass(frozen=True)
 class Samples:
-    """The tables of an audit folder, read a column at a time."""
+    """The tables of an audit folder, read a column at a time.
+
+    Attributes:
+        folder: where the tables are, or the file that held them.
+        layout: of the battery.
+        tables: their bytes by name, where they are not in a folder.
+    """
 
     folder: Path
     layout: Layout
+    tables: Mapping[str, bytes] | None = field(default=None, repr=False)
 
     def check(self, pictures: int) -> None:
         """Raise AuditError unless the tables are there and hold that many pictures."""
@@ -200,8 +207,10 @@ class Samples:
 
     def _open(self, table: str) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(self.folder / table)
-        except (OSError, pa.ArrowException) as error:
+            if self.tables is None:
+                return pq.ParquetFile(self.folder / table)
+            return pq.ParquetFile(pa.BufferReader(self.tables[table]))
+        except (KeyError, OSError, pa.ArrowException) as error:
             raise self._damaged(table, error) from error
 
     def _damaged(self, table: str, reason: object) -> AuditError:

@@ -94,11 +94,13 @@ def stream(
     watch: Watch,
     max_unreadable: float = 0.01,
     asked: Asked | None = None,
+    admit: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> Streamed:
     """Measure every picture of the source under the battery and write the tables to ``folder``.
 
     Pictures that cannot be read are skipped, counted and named, up to the share
-    ``max_unreadable`` of the source.
+    ``max_unreadable`` of the source. ``admit`` is told the names of a batch before it is measured,
+    and may raise.
 
     Raises:
         ImageError: the source is empty, too many or all of its pictures cannot be read, an image
@@ -120,6 +122,7 @@ def stream(
     with SampleWriter(folder, layout) as writer:
         for batch in source.batches(place.batch_size, place.workers, place.device.type == "cuda"):
             intake.admit(batch)
+            admit(batch.image_ids)
             if batch.unreadable:
                 counter.finish(len(batch.unreadable))
 

@@ -45,9 +45,26 @@ def written_gates(draw: st.DrawFn) -> tuple[str, gates.Gate]:
     where = "" if scope is None else f"[{space()}{scope}{at}{space()}]"
     head = metric + ("" if statistic is None else f".{statistic}")
     sign = "<=" if at_most else ">="
-    text = f"{space()}{head}{where}{space()}{sign}{space()}{limit!r}{space()}"
-    meant = gates.Gate(text.strip(), metric, statistic or "mean", scope, rung, at_most, limit)
+    value, factor = f"{limit!r}", None
+    if statistic in (None, "mean") and draw(st.booleans()):
+        value, factor, limit = draw(baseline_limits())
+    text = f"{space()}{head}{where}{space()}{sign}{space()}{value}{space()}"
+    meant = gates.Gate(
+        text.strip(), metric, statistic or "mean", scope, rung, at_most, limit, factor
+    )
     return text, meant
+
+
+@st.composite
+def baseline_limits(draw: st.DrawFn) -> tuple[str, float, float]:
+    """A limit against a baseline, what it multiplies that by and what it adds."""
+    factor = draw(st.none() | st.floats(1e-6, 1e6))
+    margin = draw(st.none() | st.floats(-1e6, 1e6))
+    space = draw(st.sampled_from(["", " "]))
+    times = "" if factor is None else f"{space}*{space}{factor!r}"
+    sign = "" if margin is None else "-" if math.copysign(1, margin) < 0 else "+"
+    added = "" if margin is None else f"{space}{sign}{space}{abs(margin)!r}"
+    return f"baseline{times}{added}", factor or 1.0, margin or 0.0
 
 
 @given(written_gates())
@@ -70,6 +87,8 @@ def test_any_other_text_is_refused_in_words(text: str) -> None:
     "text",
     [
         *("", "flip_rate", "flip_rate<0.05", "flip_rate==0.05", "flip_rate<=", "flip_rate<=five"),
+        *("flip_rate<=baselin", "flip_rate<=baseline*", "flip_rate<=baseline+", "x<=baseline*-1"),
+        *("flip_rate<=0.5*baseline", "flip_rate<=baseline/2", "flip_rate<=baseline+0.1*2"),
         *("flip_rate[]<=0.1", "flip_rate[@2]<=0.1", "<=0.1", "shift<=nan", "shift<=0.1 0.2"),
     ],
 )
@@ -83,6 +102,41 @@ def test_what_cannot_be_read_is_quoted_with_an_example(text: str) -> None:
 def test_an_unknown_statistic_names_the_nearest() -> None:
     with pytest.raises(GateError, match=r"unknown statistic 'medain'.*did you mean 'median'"):
         gates.parse("shift.medain<=0.1")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("shift.p95<=baseline", "only a mean can be held against a baseline.*p95s; limit shift"),
+        ("shift.max<=baseline*2", "only a mean"),
+        ("new_flips<=baseline", "new_flips already counts what changed.*'new_flips<=0.01'"),
+        ("negative_flips<=baseline+0.1", "negative_flips already counts"),
+        ("shift<=baseline*0", "above 0 and finite"),
+        ("shift<=baseline*1e999", "above 0 and finite"),
+        ("entropy<=baseline-1e999", "what is added to the baseline must be finite"),
+    ],
+)
+def test_what_cannot_be_held_against_a_baseline(text: str, said: str) -> None:
+    with pytest.raises(GateError, match=said) as refused:
+        gates.parse(text)
+    assert repr(text) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [("flip_rate<=baseline", True), ("new_flips<=0.1", True), ("flip_rate<=0.1", False)],
+)
+def test_what_needs_a_baseline(text: str, needed: bool, tmp_path: Path) -> None:
+    read = gates.parse(text)
+    assert read.needs_baseline is needed
+    gates.refuse_limits_without_baseline([read], True)
+    if needed:
+        for refuse in (
+            lambda: gates.refuse_limits_without_baseline([read], False),
+            lambda: judge(written(tmp_path, 5), text),
+        ):
+            with pytest.raises(GateError, match=r"needs a baseline: name an audit.*--baseline"):
+                refuse()
 
 
 @pytest.mark.parametrize("rung", ["two", "²", "1e"])
@@ -119,6 +173,13 @@ def bind(text: str, *, labelled: bool = True, layout: Layout = LAYOUT) -> gates.
         ("onset>=0.1", "in each probe's own strengths; name one probe"),
         ("onset[noise]>=0.1", "in each probe's own strengths; name one probe"),
         ("onset[hiss]>=0.3", "impossible limit .*0.2"),
+        ("flip_rate<=baseline+1", "idle limit .*less the baseline's lies in .-1, 1"),
+        ("flip_rate<=baseline*1.5+1", "idle limit .*less 1.5 x the baseline's lies in .-1.5, 1"),
+        ("score>=baseline+101", "impossible limit .* lies in .-100, 100"),
+        ("onset[hiss]>=baseline-0.2", "idle limit .*-0.2, 0.2"),
+        ("new_flips<=1", "idle limit"),
+        ("new_flips[hsis]<=0.1", "did you mean 'hiss'"),
+        ("negative_flips[hiss]<=0.1", "negative_flips is not measured by probe; drop .hiss."),
     ],
 )
 def test_a_gate_that_says_nothing_is_refused(text: str, said: str) -> None:
@@ -127,14 +188,21 @@ def test_a_gate_that_says_nothing_is_refused(text: str, said: str) -> None:
     assert repr(text) in str(refused.value)
 
 
-def test_accuracy_needs_labels() -> None:
-    assert bind("accuracy>=0.7").metric.name == "accuracy"
+@pytest.mark.parametrize("text", ["accuracy>=0.7", "accuracy>=baseline", "negative_flips<=0.1"])
+def test_answers_need_labels(text: str) -> None:
+    assert bind(text).metric.level == "image"
     with pytest.raises(GateError, match="the pictures have no labels"):
-        bind("accuracy>=0.7", labelled=False)
+        bind(text, labelled=False)
 
 
 def test_an_embedding_has_no_flips_to_limit() -> None:
-    for text in ("flip_rate<=0.1", "accuracy>=0.5", "onset[hiss]>=0.1"):
+    for text in (
+        "flip_rate<=0.1",
+        "new_flips<=0.1",
+        "negative_flips<=0.1",
+        "accuracy>=0.5",
+        "onset[hiss]>=0.1",
+    ):
         with pytest.raises(GateError, match="of an embedding, which has no classes") as caught:
             gates.bind([gates.parse(text)], measurable("none", 8), LAYOUT, True, "none")
         assert "limit one of " in str(caught.value)

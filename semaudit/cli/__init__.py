@@ -12,7 +12,18 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from semaudit.cli import compare, config, finetune, fourier, gate, inspect, models, probes, scan
+from semaudit.cli import (
+    baseline,
+    compare,
+    config,
+    finetune,
+    fourier,
+    gate,
+    inspect,
+    models,
+    probes,
+    scan,
+)
 from semaudit.cli.common import flowing, version
 from semaudit.errors import AuditError, SemauditError
 
@@ -52,6 +63,7 @@ for each in (
     *(inspect.inspect, finetune.finetune, config.config),
 ):
     app.command(help=flowing(each))(each)
+app.add_typer(baseline.app, name="baseline")
 app.add_typer(models.app, name="models")
 app.add_typer(probes.app, name="probes")
 

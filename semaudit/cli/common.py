@@ -14,7 +14,7 @@ from semaudit import __version__
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from semaudit.report.document import Verdict
+    from semaudit.report.document import Report, Verdict
 
 
 def _print_version(value: bool) -> None:
@@ -51,6 +51,21 @@ def stdout() -> Console:
             raise BrokenPipeError  # not rich's exit code 1: see semaudit.cli
 
     return Console(width=None if sys.stdout.isatty() else 132, highlight=False)
+
+
+def print_judged(report: Report, form: str) -> None:
+    """Print judged gates, and but for JSON what changed since the baseline, if there is one."""
+    print_verdicts(report.verdicts, form)
+    if report.baseline is None or form == "json":
+        return
+    if form == "markdown":
+        from semaudit.report.markdown import changes_to_markdown
+
+        print(f"\n{changes_to_markdown(report.baseline)}")
+    else:
+        from semaudit.report.terminal import print_changes
+
+        print_changes(report.baseline, stdout())
 
 
 def print_verdicts(verdicts: Sequence[Verdict], form: str) -> None:

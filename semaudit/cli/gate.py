@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from semaudit.cli.common import print_verdicts
+from semaudit.cli.common import print_judged
 
 
 def gate(
@@ -18,6 +18,13 @@ def gate(
         typer.Option(
             help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable. Default: the settings', else "
             "those that the audit was made with."
+        ),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            help="Audit of the same pictures, or its file from `semaudit baseline save`, for "
+            "limits as 'flip_rate<=baseline+0.01', 'new_flips<=0.01'."
         ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="semaudit.yaml or a TOML file.")] = None,
@@ -38,9 +45,11 @@ def gate(
     3 the audit cannot be read or judged
     4 no gate failed, but something is inconclusive
     """
-    from semaudit import gates
+    from semaudit import baselines, gates
+    from semaudit.comparing.opening import opened
     from semaudit.errors import GateError
     from semaudit.folder import REPORT
+    from semaudit.gates.deciding import refuse_undeciding
     from semaudit.gates.judging import recorded_limits
     from semaudit.gates.shipped import recorded_metrics
     from semaudit.report.file import read_report
@@ -49,6 +58,7 @@ def gate(
 
     flags = {
         "fail_on": tuple(fail_on) if fail_on else None,
+        "baseline": baseline,
         "accept_inconclusive": accept_inconclusive,
         "format": format,
         "exit_zero": exit_zero,
@@ -56,16 +66,7 @@ def gate(
     settings = resolve(flags, config=config).settings
     given = [gates.parse(text) for text in settings.fail_on]
     report = read_report(audit / REPORT)
-    if report.data.smoke_test:
-        raise GateError(
-            f"{audit} is a smoke test on a few photographs, which decides nothing: scan pictures "
-            "of your own with --data"
-        )
-    if report.model.guessed_architecture:
-        raise GateError(
-            f"the architecture of {report.model.name} was guessed in {audit}, and a guess decides "
-            "nothing: scan with --arch, or on labelled pictures"
-        )
+    refuse_undeciding(report, str(audit))
     limits = given or recorded_limits(report, audit)
     if not limits:
         raise GateError(
@@ -75,17 +76,22 @@ def gate(
     if not given:
         # Not on standard output, which may be JSON.
         print(f"judged by the limits that {audit} was made with", file=sys.stderr)
+    gates.refuse_limits_without_baseline(limits, settings.baseline is not None)
     metrics = recorded_metrics(report, [each.metric for each in limits], audit)
     bound = gates.bind(
         limits, metrics, report.layout, report.data.labelled, report.model.activation
     )
     samples = Samples(audit, report.layout)
     samples.check(report.data.pictures)
-    verdicts = gates.judge_report(bound, samples, report)
-    print_verdicts(verdicts, settings.format)
+    pairing = None
+    if settings.baseline is not None:
+        held_against = baselines.open_baseline(settings.baseline)
+        pairing = baselines.pair(opened(audit), held_against, limits)
+    judged = baselines.judged(report, bound, samples, pairing)
+    print_judged(judged, settings.format)
     raise typer.Exit(
         gates.exit_code(
-            verdicts,
+            judged.verdicts,
             degenerate=report.degenerate is not None,
             accept_inconclusive=settings.accept_inconclusive,
             exit_zero=settings.exit_zero,

@@ -61,6 +61,7 @@ def scan(
     worst_case: battery_options.WorstCase = None,
     worst_objective: battery_options.WorstObjective = None,
     fail_on: verdict.FailOn = None,
+    baseline: verdict.Baseline = None,
     accept_inconclusive: verdict.AcceptInconclusive = None,
     exit_zero: verdict.ExitZero = None,
     out: verdict.Out = None,

@@ -6,17 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from semaudit.comparing import plans
 from semaudit.comparing.opening import Opened
+from semaudit.comparing.plans import HASH, few, refuse
 from semaudit.errors import AuditError
 from semaudit.gates.shipped import recorded_metrics
-from semaudit.layout import ADVERSARIAL_FAMILY
-from semaudit.metric import Metric
-from semaudit.report.document import Probed, Report
-
-NAMED = 3
-"""How many pictures or probes of a kind a message names."""
-
-_HASH = 16  # characters
+from semaudit.metric import TRANSPORT, Metric
+from semaudit.report.document import Report
 
 
 def refuse_unlike(before: Opened, after: Opened, metrics: Sequence[str]) -> None:
@@ -25,30 +21,16 @@ def refuse_unlike(before: Opened, after: Opened, metrics: Sequence[str]) -> None
     Raises:
         AuditError: they cannot, with all that differs and both values of each.
     """
-    found = list(_differences(before, after, metrics))
-    if found:
-        lines = "\n".join(f"  {each}" for each in found)
-        raise AuditError(
-            f"{before.name} and {after.name} cannot be compared, for these differ:\n{lines}\n"
-            "scan one of them again as the other was"
-        )
+    refuse(before.name, after.name, _differences(before, after, metrics))
 
 
 def _differences(before: Opened, after: Opened, metrics: Sequence[str]) -> Iterator[str]:
-    one, other = before.report, after.report
-    outputs = [
-        f"{what}: {first} and {second}"
-        for what, first, second in (
-            ("activation", one.model.activation, other.model.activation),
-            ("classes", one.model.num_classes, other.model.num_classes),
-        )
-        if first != second
-    ]
+    one, other = before.plan, after.plan
+    outputs = list(plans.outputs(one, other))
     yield from outputs
-    if one.seed != other.seed:
-        yield f"seed: {one.seed} and {other.seed}"
+    yield from plans.seeds(one, other)
     yield from _pictures(before, after)
-    yield from _probes(before, after)
+    yield from plans.probes(one, other)
     if not outputs:  # which bound the entropy, for one
         yield from _definitions(before, after, metrics)
 
@@ -61,24 +43,17 @@ def _pictures(before: Opened, after: Opened) -> Iterator[str]:
     only_one, only_other = sorted(set(one) - set(other)), sorted(set(other) - set(one))
     if only_one or only_other:
         yield (
-            f"pictures: {len(one):,} and {len(other):,}, of which {_few(only_one)} only in "
-            f"{before.name} and {_few(only_other)} only in {after.name}"
+            f"pictures: {len(one):,} and {len(other):,}, of which {few(only_one)} only in "
+            f"{before.name} and {few(only_other)} only in {after.name}"
         )
         return
     hashes = (before.report.data.fingerprint, after.report.data.fingerprint)
     if hashes[0] != hashes[1]:
         yield (
             "contents of the pictures, which have the same names: fingerprint "
-            f"{hashes[0][:_HASH]} and {hashes[1][:_HASH]}"
+            f"{hashes[0][:HASH]} and {hashes[1][:HASH]}"
         )
     yield from _labels(before, after, one, other)
-
-
-def _few(names: Sequence[str]) -> str:
-    if not names:
-        return "none"
-    more = ", ..." if len(names) > NAMED else ""
-    return f"{len(names):,} ({', '.join(map(repr, names[:NAMED]))}{more})"
 
 
 def _labels(
@@ -97,53 +72,31 @@ def _labels(
         )
 
 
-def _probes(before: Opened, after: Opened) -> Iterator[str]:
-    one = {probe.name: probe for probe in before.report.battery}
-    other = {probe.name: probe for probe in after.report.battery}
-    only_one = [name for name in one if name not in other]
-    only_other = [name for name in other if name not in one]
-    if only_one or only_other:
-        yield (
-            f"probes: {len(one)} and {len(other)}, of which {_few(only_one)} only in "
-            f"{before.name} and {_few(only_other)} only in {after.name}"
-        )
-    shared = [(one[name], other[name]) for name in one if name in other]
-    for first, second in shared:
-        yield from _probe(first, second)
-    brought = {first.perturbation for first, _ in shared}
-    for name in sorted(brought):
-        hashes = [audit.plugins.get(name) for audit in (before, after)]
-        if hashes[0] != hashes[1]:
-            said = (each[:_HASH] if each else "none" for each in hashes)
-            yield f"plugin file of the perturbation {name}: {' and '.join(said)}"
-    searched = any(first.family == ADVERSARIAL_FAMILY for first, _ in shared)
-    if searched and before.effort != after.effort:
-        yield f"search for worst cases: {_effort(before)} and {_effort(after)}"
-
-
-def _probe(first: Probed, second: Probed) -> Iterator[str]:
-    ladders = [", ".join(f"{x:g}" for x in probe.ladder) for probe in (first, second)]
-    for what, one, other in (
-        ("family", first.family, second.family),
-        ("perturbation", first.perturbation, second.perturbation),
-        ("ladder", *ladders),
-    ):
-        if one != other:
-            yield f"{what} of the probe {first.name}: {one} and {other}"
-
-
-def _effort(audit: Opened) -> str:
-    if audit.effort is None:
-        return "none"
-    return ", ".join(f"{name} {value}" for name, value in audit.effort.items())
-
-
 def _definitions(before: Opened, after: Opened, metrics: Sequence[str]) -> Iterator[str]:
     """Metrics that both measured, and not as the same thing."""
     one, other = definitions(before, metrics), definitions(after, metrics)
     for name in metrics:
         if name in one and name in other and _what(one[name]) != _what(other[name]):
             yield f"metric {name}: {_what(one[name])} and {_what(other[name])}"
+        files = [audit.metrics.get(name) for audit in (before, after)]
+        if files[0] != files[1]:
+            said = (each[:HASH] if each else "none" for each in files)
+            yield f"plugin file of the metric {name}: {' and '.join(said)}"
+    if TRANSPORT in metrics and before.taxonomy != after.taxonomy:
+        yield f"tree of classes: {_tree(before)} and {_tree(after)}"
+    estimated = any(one[name].level == "image" for name in metrics if _of_gradients(one.get(name)))
+    if estimated and before.gradient_samples != after.gradient_samples:
+        yield f"gradient samples: {before.gradient_samples} and {after.gradient_samples}"
+
+
+def _of_gradients(metric: Metric | None) -> bool:
+    return metric is not None and metric.needs_gradients
+
+
+def _tree(audit: Opened) -> str:
+    if audit.taxonomy is None:
+        return "none"
+    return ", ".join(f"{name} {value}" for name, value in audit.taxonomy.items())
 
 
 def definitions(audit: Opened, metrics: Sequence[str]) -> dict[str, Metric]:

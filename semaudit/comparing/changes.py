@@ -73,17 +73,15 @@ def churn_at(pairs: Pairs, places: Places) -> list[Churn]:
     """How the answers to the clean and to the changed pictures differ between the two models."""
     labels = pairs.labels()
     parts = [part for _, _, part in places]
-    clean = [("clean", "clean", each) for each in [_exchanged(pairs.clean_classes(), labels)]]
+    clean = [("clean", "clean", each) for each in [exchanged(pairs.clean_classes(), labels)]]
     found = [_churn("clean", "clean", [column[:, 0] for column in each]) for _, _, each in clean]
-    folded = [
-        fold(each, SHARE, pairs.layout, parts) for each in _exchanged(pairs.classes(), labels)
-    ]
+    folded = [fold(each, SHARE, pairs.layout, parts) for each in exchanged(pairs.classes(), labels)]
     for g, (place, name, _) in enumerate(places):
         found.append(_churn(place, name, [each[:, g] for each in folded]))
     return found
 
 
-def _exchanged(classes: Both, labels: Array) -> list[Array]:
+def exchanged(classes: Both, labels: Array) -> list[Array]:
     """Where the answer differs, where it became wrong and where right; NaN without a label."""
     before, after = classes
     unknown = np.isnan(labels)

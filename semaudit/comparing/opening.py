@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from semaudit.comparing.plans import Plan
 from semaudit.errors import AuditError
 from semaudit.folder import MANIFEST, REPORT
 from semaudit.report.document import Report
@@ -30,6 +31,9 @@ class Opened:
         plugins: the hash of the file of each perturbation that a plugin brought.
         precision: of the forward, as ``float32``.
         differentiable: whether gradients could be taken.
+        gradient_samples: random draws in an estimate on gradients; None where there is none.
+        taxonomy: the tree of classes that weighs the shift, as the manifest describes it.
+        metrics: the hash of the file of each metric that a plugin brought.
     """
 
     name: str
@@ -39,6 +43,22 @@ class Opened:
     plugins: Mapping[str, str]
     precision: str
     differentiable: bool
+    gradient_samples: int | None = None
+    taxonomy: Mapping[str, Any] | None = None
+    metrics: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> Plan:
+        """What it was told to do."""
+        return Plan(
+            name=self.name,
+            activation=self.report.model.activation,
+            num_classes=self.report.model.num_classes,
+            seed=self.report.seed,
+            battery=self.report.battery,
+            plugins=self.plugins,
+            effort=self.effort,
+        )
 
 
 def opened(audit: Audit | Path | str) -> Opened:
@@ -50,11 +70,14 @@ def opened(audit: Audit | Path | str) -> Opened:
     if isinstance(audit, (str, Path)):
         folder = Path(audit)
         _require_finished(folder)
-        return _opened(str(audit), folder, read_report(folder / REPORT), _manifest(folder))
+        report = read_report(folder / REPORT)
+        samples = Samples(folder, report.layout)
+        return gathered(str(audit), report, samples, manifest_of(folder))
     name = str(
         audit.manifest["settings"]["out"]["value"] or f"the audit of {audit.report.model.name}"
     )
-    return _opened(name, audit.folder, audit.report, audit.manifest)
+    samples = Samples(audit.folder, audit.report.layout)
+    return gathered(name, audit.report, samples, audit.manifest)
 
 
 def _require_finished(folder: Path) -> None:
@@ -72,13 +95,29 @@ def _require_finished(folder: Path) -> None:
     raise AuditError(f"{folder} is no audit: it has no {REPORT}; name what --out of a scan wrote")
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """Read the manifest of an audit's folder.
+
+    Raises:
+        AuditError: it is missing or damaged.
+    """
     path = folder / MANIFEST
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise AuditError(f"{path} cannot be read: {reason}; scan again") from error
+    return read_manifest(text, path)
+
+
+def read_manifest(text: str, path: Path) -> dict[str, Any]:
+    """Read a manifest that is at ``path``.
+
+    Raises:
+        AuditError: it is none.
+    """
+    try:
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise AuditError(f"{path} is damaged: it is not JSON; scan again") from error
     if not isinstance(document, dict):
@@ -86,25 +125,37 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return document
 
 
-def _opened(name: str, folder: Path, report: Report, manifest: Mapping[str, Any]) -> Opened:
-    samples = Samples(folder, report.layout)
+def gathered(name: str, report: Report, samples: Samples, manifest: Mapping[str, Any]) -> Opened:
+    """Gather what a report, the tables and a manifest say.
+
+    Raises:
+        AuditError: the tables are not of the report's size, or the manifest lacks something.
+    """
     samples.check(report.data.pictures)
     try:
-        effort = manifest["worst_case"]
+        effort, gradients = manifest["worst_case"], manifest.get("gradients")
         return Opened(
             name=name,
             report=report,
             samples=samples,
             effort=None if effort is None else dict(effort),
-            plugins={
-                str(perturbation): str(plugin["sha256"])
-                for plugin in manifest["plugins"]
-                for perturbation in plugin["perturbations"]
-            },
+            plugins=_brought(manifest, "perturbations"),
             precision=str(manifest["runtime"]["amp_dtype"]),
             differentiable=bool(manifest["model"]["differentiable"]),
+            gradient_samples=None if gradients is None else int(gradients["samples"]),
+            taxonomy=manifest.get("taxonomy"),
+            metrics=_brought(manifest, "metrics"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise AuditError(
-            f"{folder / MANIFEST} is damaged, or no manifest of semaudit's; scan again"
+            f"{samples.folder / MANIFEST} is damaged, or no manifest of semaudit's; scan again"
         ) from error
+
+
+def _brought(manifest: Mapping[str, Any], kind: str) -> dict[str, str]:
+    """The hash of the file of each perturbation, or metric, that a plugin brought."""
+    return {
+        str(name): str(plugin["sha256"])
+        for plugin in manifest["plugins"]
+        for name in plugin.get(kind, ())
+    }

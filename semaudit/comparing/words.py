@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from semaudit.comparing.document import Change, Churn, Comparison, Side
 from semaudit.layout import ADVERSARIAL_FAMILY
 from semaudit.report.document import Interval
-from semaudit.report.text import number, percent, percent_interval
+from semaudit.report.text import difference, number, percent, percent_interval, points, signed
 
 ALPHA = 0.05
 SHARES = ("accuracy", "flip_rate")
@@ -121,26 +121,11 @@ def change_cells(each: Change) -> tuple[str, ...]:
     return (
         show(each.before),
         show(each.after),
-        _difference(each.difference, _points if share else _signed),
+        difference(each.difference.value, each.difference, points if share else signed),
         reading(each),
         f"{each.lower:,} : {each.higher:,}",
         p_value(each.p_value),
     )
-
-
-def _difference(each: Interval, show: Callable[[float], str]) -> str:
-    low = "-∞" if each.low is None else show(each.low)
-    high = "∞" if each.high is None else show(each.high)
-    return f"{show(each.value)} [{low}, {high}]"
-
-
-def _signed(value: float) -> str:
-    return f"{'-' if value < 0 else '+' if value > 0 else ''}{number(abs(value))}"
-
-
-def _points(value: float) -> str:
-    rounded = round(100 * value, 1)
-    return f"{rounded:+.1f}" if rounded else "0.0"
 
 
 def p_value(p: float) -> str:

@@ -9,12 +9,20 @@ from semaudit.columns import Part, bounds
 from semaudit.errors import GateError, did_you_mean
 from semaudit.gates.grammar import Gate
 from semaudit.layout import NOISE_FLOOR_FAMILY, Layout, Track
-from semaudit.metric import NOISE_FLOOR, SCORE, Activation, Metric
+from semaudit.metric import CHANGES, NEGATIVE_FLIPS, NOISE_FLOOR, SCORE, Activation, Metric
+from semaudit.statistics import difference_bounds
 
 
 @dataclass(frozen=True)
 class BoundGate:
-    """A gate together with the metric and the part of the battery that it speaks of."""
+    """A gate together with the metric and the part of the battery that it speaks of.
+
+    Attributes:
+        gate: as it was read.
+        metric: what it limits.
+        part: where.
+        bounds: the range of what it limits: of the metric there, or of its difference.
+    """
 
     gate: Gate
     metric: Metric
@@ -45,6 +53,9 @@ def bind(
     return [_bind(gate, metrics, layout, labelled, activation) for gate in gates]
 
 
+_OF_LABELS = ("accuracy", NEGATIVE_FLIPS.name)
+
+
 def _bind(
     gate: Gate,
     metrics: Mapping[str, Metric],
@@ -52,13 +63,16 @@ def _bind(
     labelled: bool,
     activation: Activation,
 ) -> BoundGate:
-    metric = metrics.get(gate.metric)
+    known = {**metrics, **({} if activation == "none" else CHANGES)}
+    metric = known.get(gate.metric)
     if metric is None:
-        raise GateError(_no_metric(gate, metrics, activation))
-    if metric.name == "accuracy" and not labelled:
+        raise GateError(_no_metric(gate, known, activation))
+    if metric.name in _OF_LABELS and not labelled:
         raise GateError(f"{gate.text!r} matches nothing: the pictures have no labels")
     part = _part(gate, metric, layout)
     limits = bounds(metric, layout, part)
+    if gate.factor is not None:
+        limits = difference_bounds(limits, gate.factor)
     _check_possible(gate, limits)
     return BoundGate(gate, metric, part, limits)
 
@@ -130,10 +144,18 @@ def _check_rung(
 
 def _check_possible(gate: Gate, limits: tuple[float, float]) -> None:
     low, high = limits
-    said = f"{gate.metric} lies in [{low:g}, {high:g}]"
+    said = f"{_subject(gate)} lies in [{low:g}, {high:g}]"
     out_of_reach = gate.limit < low if gate.at_most else gate.limit > high
     if out_of_reach:
         raise GateError(f"impossible limit {gate.text!r}: {said}, so that no model could meet it")
     idle = gate.limit >= high if gate.at_most else gate.limit <= low
     if idle:
         raise GateError(f"idle limit {gate.text!r}: {said}, so that no model could break it")
+
+
+def _subject(gate: Gate) -> str:
+    """What a limit is a limit on."""
+    if gate.factor is None:
+        return gate.metric
+    times = "" if gate.factor == 1 else f"{gate.factor:g} x "
+    return f"{gate.metric} less {times}the baseline's"

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from semaudit import statistics, summary
-from semaudit.columns import values
 from semaudit.errors import AuditError, GateError
 from semaudit.gates import edges
 from semaudit.gates.binding import BoundGate
 from semaudit.gates.grammar import Gate, parse
+from semaudit.gates.numbers import Beside, Numbers, numbers_of
 from semaudit.layout import ADVERSARIAL_FAMILY, Array
 from semaudit.report.document import Outcome, Report, Verdict
 from semaudit.store import Samples
@@ -22,18 +22,34 @@ ALPHA = 0.05
 RESAMPLES = 10_000
 
 
-def judge_report(gates: Sequence[BoundGate], samples: Samples, report: Report) -> list[Verdict]:
-    """Judge all gates on an audit, with what its report says of the model as a whole."""
-    return judge(gates, samples, report.degenerate, _unsteady(samples, report), _untrusted(report))
+def judge_report(
+    gates: Sequence[BoundGate], samples: Samples, report: Report, beside: Beside | None = None
+) -> list[Verdict]:
+    """Judge all gates on an audit, with what its report says of the model as a whole.
+
+    Args:
+        gates: bound to what they speak of.
+        samples: of the audit.
+        report: of the audit.
+        beside: the baseline, if there is one.
+    """
+    return judge(
+        gates,
+        samples,
+        report.degenerate,
+        _unsteady(samples, report),
+        untrusted(report),
+        beside,
+    )
 
 
-def _untrusted(report: Report) -> str | None:
+def untrusted(report: Report) -> str | None:
     """Why no gate on a worst case or a gradient can pass, if so."""
     names = ", ".join(each.name for each in report.doubts)
     return f"not to be trusted: {names}" if names else None
 
 
-def _rests_on_gradients(bound: BoundGate, samples: Samples) -> bool:
+def _rests_on(bound: BoundGate, samples: Samples) -> bool:
     """Whether a gate speaks of gradients or of a worst case."""
     tracks = [samples.layout.tracks[track] for track in bound.part.tracks]
     searched = any(track.family == ADVERSARIAL_FAMILY for track in tracks)
@@ -69,6 +85,7 @@ def judge(
     degenerate: str | None = None,
     unsteady: str | None = None,
     untrusted: str | None = None,
+    beside: Beside | None = None,
 ) -> list[Verdict]:
     """Judge all gates together: Holm shares the error rate of 5 % among them.
 
@@ -76,10 +93,11 @@ def judge(
     gate but accuracy can be judged: a constant is perfectly continuous. Of an ``unsteady`` one,
     whose answer depends on the batch or on chance, gates are judged, for that only adds to what
     they limit; the reason says so. Where worst cases and gradients are ``untrusted``, no gate on
-    them passes.
+    them passes. A gate that needs a baseline is judged by the differences from what stands
+    ``beside``, picture by picture, at the same level as the rest.
     """
-    numbers = [values(samples, gate.metric, [gate.part])[:, 0] for gate in gates]
-    evidence = [_evidence(gate, each) for gate, each in zip(gates, numbers, strict=True)]
+    numbers = [numbers_of(gate, samples, beside) for gate in gates]
+    evidence = [_evidence(gate, each.values) for gate, each in zip(gates, numbers, strict=True)]
     p_values = [
         1.0 if each is None else each.p_value(gate.gate.limit)
         for gate, each in zip(gates, evidence, strict=True)
@@ -89,8 +107,9 @@ def judge(
         _verdict(gate, each, found, step, degenerate)
         for gate, each, found, step in zip(gates, numbers, evidence, steps, strict=True)
     ]
+    doubts = {False: untrusted, True: untrusted or (None if beside is None else beside.untrusted)}
     doubted = [
-        _doubted(verdict, untrusted if _rests_on_gradients(gate, samples) else None)
+        _doubted(verdict, doubts[gate.gate.needs_baseline] if _rests_on(gate, samples) else None)
         for gate, verdict in zip(gates, verdicts, strict=True)
     ]
     return [
@@ -129,14 +148,15 @@ def _evidence(
 
 def _verdict(
     bound: BoundGate,
-    numbers: Array,
+    numbers: Numbers,
     evidence: statistics.Evidence | None,
     step: statistics.HolmStep,
     degenerate: str | None,
 ) -> Verdict:
     gate = bound.gate
     if evidence is None:
-        reason = f"no picture has a value of {gate.metric} here"
+        both = ", now and in the baseline" if gate.needs_baseline else ""
+        reason = f"no picture has a value of {gate.metric} here{both}"
         return _undecided(gate, step, reason)
     low, high = evidence.interval(step.level)
     outcome, more = Outcome.INCONCLUSIVE, None
@@ -146,12 +166,14 @@ def _verdict(
         kept = evidence.value <= gate.limit if gate.at_most else evidence.value >= gate.limit
         outcome = Outcome.PASS if kept else Outcome.FAIL
         reason = "the interval excludes the limit"
+    elif gate.factor is not None and evidence.value == gate.limit:
+        reason = edges.as_in_baseline(bound, evidence, step.level)
     elif gate.statistic != "max" and edges.at_the_edge(bound) and evidence.value == gate.limit:
         best = _evidence(bound, np.full(evidence.n, gate.limit))
         assert best is not None
         reason = edges.reason(bound, best, step.level)
     else:
-        more = _pictures_to_decide(bound, numbers, step.level)
+        more = _pictures_to_decide(bound, numbers.values, step.level)
         reason = (
             f"about {more:,} pictures would decide it"
             if more
@@ -169,6 +191,7 @@ def _verdict(
         n=evidence.n,
         pictures_to_decide=more,
         reason=reason,
+        against=numbers.against,
     )
 
 

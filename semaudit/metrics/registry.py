@@ -19,7 +19,7 @@ from torch import Tensor
 
 from semaudit.errors import PluginError
 from semaudit.layout import Array
-from semaudit.metric import NOISE_FLOOR, SCORE, Bounds, Level, Metric
+from semaudit.metric import CHANGES, NOISE_FLOOR, SCORE, Bounds, Level, Metric
 from semaudit.metrics.authors import Function, Seen, checked, is_ours, origin, same_code
 from semaudit.metrics.views import Path, Rung, View
 
@@ -66,7 +66,7 @@ def declare(
     needs_gradients: bool = False,
 ) -> Metric:
     """Register a metric whose numbers come from elsewhere (the onset search, the labels)."""
-    if name in GATEABLE:
+    if name in GATEABLE or name in CHANGES:
         raise ValueError(f"metric {name!r} is registered twice")
     metric = Metric(
         name,

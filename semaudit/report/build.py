@@ -114,7 +114,7 @@ def build(
         doubts=list(doubts),
         clean=summary.clean(samples, source.labelled, metrics),
         noise_floor=floor,
-        battery=[_probed(probe) for probe in battery],
+        battery=[probed(probe) for probe in battery],
         metrics=[Measured.of(metric) for metric in metrics],
         estimates=summary.estimates(samples, metrics),
         curves=summary.curves(samples),
@@ -125,7 +125,8 @@ def build(
     )
 
 
-def _probed(probe: Probe) -> Probed:
+def probed(probe: Probe) -> Probed:
+    """Describe a probe as it is run."""
     return Probed(
         name=probe.name,
         family=probe.family,

@@ -31,6 +31,15 @@ def read_report(path: Path) -> Report:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise AuditError(f"{path} cannot be read: {reason}; is {path.parent} an audit?") from error
+    return parse_report(text, path)
+
+
+def parse_report(text: str, path: Path) -> Report:
+    """Read the text of a report that is at ``path``.
+
+    Raises:
+        AuditError: it is damaged or of another version.
+    """
     try:
         version = json.loads(text)["schema_version"]
     except (ValueError, KeyError, TypeError) as error:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from semaudit.report import text
-from semaudit.report.document import Report, Verdict
+from semaudit.report.document import Baseline, Report, Verdict
 
 WORST = 10
 
@@ -20,6 +20,8 @@ def to_markdown(report: Report) -> str:
     parts += [f"**Untrustworthy:** {escape(doubt)}" for doubt in text.doubts(report)]
     if report.verdicts:
         parts.append(verdicts_to_markdown(report.verdicts))
+    if report.baseline is not None:
+        parts.append(changes_to_markdown(report.baseline))
     parts.append("\n".join(f"- {name}: {escape(value)}" for name, value in text.headline(report)))
     parts += [f"> {escape(note)}" for note in text.notes(report)]
     compared = report.preprocessing
@@ -49,6 +51,13 @@ def verdicts_to_markdown(verdicts: Sequence[Verdict]) -> str:
     """Return the gates, judged."""
     verdicts_table = table(text.VERDICT_HEADERS, text.verdict_rows(verdicts))
     return f"## Gates\n\n{verdicts_table}\n\n{text.GATE_NOTE}"
+
+
+def changes_to_markdown(baseline: Baseline) -> str:
+    """Return what changed since the baseline."""
+    changes = table(text.CHANGE_HEADERS, text.change_rows(baseline))
+    facts = "\n".join(f"- {name}: {escape(value)}" for name, value in text.change_facts(baseline))
+    return f"## Since the baseline\n\n{facts}\n\n{changes}\n\n{text.CHANGE_NOTE}"
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from semaudit.report import text
-from semaudit.report.document import Report, Verdict
+from semaudit.report.document import Baseline, Report, Verdict
 
 WORST = 5
 
@@ -41,6 +41,7 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
         if content:
             console.print(make_table(title, headers, content))
     print_verdicts(report.verdicts, console)
+    print_changes(report.baseline, console)
     if rows:
         worst = text.worst_rows(report, WORST)
         console.print(make_table("Worst pictures", text.WORST_HEADERS, worst))
@@ -71,6 +72,16 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
     console.print(Text(f"{text.GATE_NOTE}\n", style="dim"))
 
 
+def print_changes(baseline: Baseline | None, console: Console) -> None:
+    """Print what changed since the baseline, if there is one."""
+    if baseline is None:
+        return
+    rows = text.change_rows(baseline)
+    console.print(make_table("Since the baseline", text.CHANGE_HEADERS, rows))
+    print_facts(text.change_facts(baseline), console)
+    console.print(Text(f"{text.CHANGE_NOTE}\n", style="dim"))
+
+
 def _print_probes(report: Report, rows: Sequence[tuple[str, ...]], console: Console) -> None:
     """Print the probes and the families; what a narrow terminal has no room for is left out."""
     headers, narrow = text.probe_headers(report), console.width < WIDE
@@ -85,11 +96,16 @@ def _without_family(cells: tuple[str, ...]) -> tuple[str, ...]:
     return (cells[0], *cells[2:])
 
 
-def _print_facts(report: Report, console: Console) -> None:
+def print_facts(facts: Sequence[tuple[str, str]], console: Console) -> None:
+    """Print (name, text) in two columns."""
     grid = Table.grid(padding=(0, 2))
-    for name, value in text.headline(report):
+    for name, value in facts:
         grid.add_row(Text(f"  {name}"), plain(value))
     console.print(grid)
+
+
+def _print_facts(report: Report, console: Console) -> None:
+    print_facts(text.headline(report), console)
     if report.degenerate is not None:
         console.print(Text(f"degenerate model: {report.degenerate}", style="bold red"))
 

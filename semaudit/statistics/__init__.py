@@ -12,7 +12,13 @@ to answer in 1.5 s. ``scipy.special`` holds all that the formulas need; the test
 from semaudit.statistics.decisions import MOST_PICTURES, HolmStep, holm, pictures_to_decide
 from semaudit.statistics.evidence import Bounds, Evidence
 from semaudit.statistics.means import mean_evidence, mean_intervals
-from semaudit.statistics.paired import Paired, paired_evidence, sign_test
+from semaudit.statistics.paired import (
+    Paired,
+    difference_bounds,
+    differences,
+    paired_evidence,
+    sign_test,
+)
 from semaudit.statistics.quantiles import max_evidence, quantile_evidence, quantile_intervals
 
 __all__ = [
@@ -21,6 +27,8 @@ __all__ = [
     "Evidence",
     "HolmStep",
     "Paired",
+    "difference_bounds",
+    "differences",
     "holm",
     "max_evidence",
     "mean_evidence",

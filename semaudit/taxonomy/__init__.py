@@ -11,6 +11,7 @@ from pathlib import Path
 
 from semaudit.errors import GateError, UsageError
 from semaudit.gates.grammar import Gate
+from semaudit.metric import TRANSPORT
 from semaudit.models import Classifier
 from semaudit.models.names import ClassNames
 from semaudit.taxonomy.file import read_tree
@@ -19,9 +20,6 @@ from semaudit.taxonomy.tree import Taxonomy
 
 HEAD = "head"
 """Instead of a file's name: the tree that the classifier's own weights make."""
-
-TRANSPORT = "transport"
-"""The metric that a tree makes measurable."""
 
 
 def refuse_limits_without_tree(limits: Iterable[Gate], spec: str | None) -> None:

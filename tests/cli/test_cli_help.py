@@ -29,7 +29,17 @@ HEAVY = ["torch", "timm", "pandas", "numpy", "scipy", "pyarrow", "torchvision"]
 
 def test_the_commands() -> None:
     probes = ("calibrate", "check", "list", "preview", "show")
-    expected = ["compare", "config", "finetune", "fourier", "gate", "inspect", "models describe"]
+    expected = [
+        "baseline save",
+        "baseline show",
+        "compare",
+        "config",
+        "finetune",
+        "fourier",
+        "gate",
+        "inspect",
+        "models describe",
+    ]
     expected += [*(f"probes {each}" for each in probes), "scan"]
     assert sorted(COMMANDS) == expected
 
@@ -80,6 +90,7 @@ def test_the_version(process: Run, cli: Run) -> None:
         "gate --help",
         "finetune --help",
         "compare --help",
+        "baseline save --help",
         "probes --help",
         "probes check -h",
         "config",

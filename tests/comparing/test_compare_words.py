@@ -18,6 +18,7 @@ from semaudit.comparing.curves import draw
 from semaudit.comparing.files import to_json, to_text
 from semaudit.comparing.markdown import to_markdown
 from semaudit.comparing.terminal import print_comparison
+from semaudit.report import text
 from semaudit.report.document import Interval
 
 HOSTILE = (
@@ -205,8 +206,8 @@ def test_the_json_comes_back(found: Comparison) -> None:
 
 @given(st.floats(-1, 1))
 def test_points_and_signs(value: float) -> None:
-    shown = words._points(value)
+    shown = text.points(value)
     assert float(shown) == pytest.approx(100 * value, abs=0.0501)
     assert shown == "0.0" or shown[0] in "+-"
-    signed = words._signed(value)
+    signed = text.signed(value)
     assert float(signed) == pytest.approx(value, rel=0.06, abs=6e-4)

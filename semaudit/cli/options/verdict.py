@@ -13,6 +13,14 @@ FailOn = Annotated[
     list[str] | None,
     typer.Option(help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable.", rich_help_panel=_PANEL),
 ]
+Baseline = Annotated[
+    Path | None,
+    typer.Option(
+        help="Audit of the same pictures, or its file from `semaudit baseline save`, for limits as "
+        "'flip_rate<=baseline+0.01', 'new_flips<=0.01'.",
+        rich_help_panel=_PANEL,
+    ),
+]
 AcceptInconclusive = Annotated[
     bool | None,
     typer.Option(

@@ -1,7 +1,9 @@
 """report.json: the one source of every rendering, versioned and described by a JSON Schema."""
 
 from semaudit.report.document.audited import Data, Doubt, Measured, Model, Probed, Unread
+from semaudit.report.document.changed import Baseline, Changed, Flips, Moved
 from semaudit.report.document.measured import (
+    Against,
     ClassFlip,
     Clean,
     Compared,
@@ -20,6 +22,9 @@ from semaudit.report.document.report import SCHEMA_VERSION, Report
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Against",
+    "Baseline",
+    "Changed",
     "ClassFlip",
     "Clean",
     "Compared",
@@ -28,9 +33,11 @@ __all__ = [
     "Data",
     "Doubt",
     "Estimate",
+    "Flips",
     "Interval",
     "Measured",
     "Model",
+    "Moved",
     "Outcome",
     "Part",
     "Probed",

@@ -77,8 +77,20 @@ class Outcome(str, Enum):
     INCONCLUSIVE = "inconclusive"
 
 
+class Against(Part):
+    """Both means over the same pictures of a gate that is held against a baseline."""
+
+    now: float
+    baseline: float
+    factor: float
+
+
 class Verdict(Part):
-    """A gate, judged."""
+    """A gate, judged.
+
+    With ``against``, value and interval are of the difference that the gate limits: what it is now
+    less ``factor`` times what it is in the baseline.
+    """
 
     gate: str
     outcome: Outcome
@@ -89,6 +101,7 @@ class Verdict(Part):
     n: int
     pictures_to_decide: int | None
     reason: str
+    against: Against | None = None
 
 
 class Compared(Part):

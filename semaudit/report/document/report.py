@@ -6,6 +6,7 @@ from typing import Literal
 
 from semaudit.layout import Layout, Track
 from semaudit.report.document.audited import Data, Doubt, Measured, Model, Probed
+from semaudit.report.document.changed import Baseline
 from semaudit.report.document.measured import (
     ClassFlip,
     Clean,
@@ -45,6 +46,7 @@ class Report(Part):
     preprocessing: Comparison | None
     worst: list[WorstPicture]
     verdicts: list[Verdict]
+    baseline: Baseline | None = None
 
     @property
     def layout(self) -> Layout:

@@ -1,5 +1,11 @@
 """How numbers, intervals and curves look as text: the same in every rendering."""
 
+from semaudit.report.text.changed import (
+    CHANGE_HEADERS,
+    CHANGE_NOTE,
+    change_facts,
+    change_rows,
+)
 from semaudit.report.text.depth import (
     GRADIENT_HEADERS,
     WORST_CASE_HEADERS,
@@ -7,11 +13,14 @@ from semaudit.report.text.depth import (
     worst_case_rows,
 )
 from semaudit.report.text.numbers import (
+    difference,
     interval,
     number,
     percent,
     percent_interval,
+    points,
     printable,
+    signed,
     sparkline,
 )
 from semaudit.report.text.rows import (
@@ -39,6 +48,8 @@ from semaudit.report.text.sentences import (
 )
 
 __all__ = [
+    "CHANGE_HEADERS",
+    "CHANGE_NOTE",
     "FLIP_HEADERS",
     "GATE_NOTE",
     "GRADIENT_HEADERS",
@@ -47,6 +58,9 @@ __all__ = [
     "VERDICT_HEADERS",
     "WORST_CASE_HEADERS",
     "WORST_HEADERS",
+    "change_facts",
+    "change_rows",
+    "difference",
     "doubts",
     "family_headers",
     "family_rows",
@@ -59,10 +73,12 @@ __all__ = [
     "number",
     "percent",
     "percent_interval",
+    "points",
     "printable",
     "probe_headers",
     "probe_rows",
     "resize_rows",
+    "signed",
     "sparkline",
     "subject",
     "verdict_rows",

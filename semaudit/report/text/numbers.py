@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from semaudit.report.document import Interval, Verdict
 
@@ -42,6 +42,24 @@ def interval(each: Interval | Verdict) -> str:
 def percent_interval(each: Interval) -> str:
     """The 95 % interval of a share, in percent."""
     return f"[{100 * (each.low or 0):.1f}, {100 * (1 if each.high is None else each.high):.1f}]"
+
+
+def signed(value: float) -> str:
+    """A difference as a number."""
+    return f"{'-' if value < 0 else '+' if value > 0 else ''}{number(abs(value))}"
+
+
+def points(value: float) -> str:
+    """A difference of shares in percentage points."""
+    rounded = round(100 * value, 1)
+    return f"{rounded:+.1f}" if rounded else "0.0"
+
+
+def difference(value: float, each: Interval | Verdict, show: Callable[[float], str]) -> str:
+    """A difference with the interval that goes with it."""
+    low = "-∞" if each.low is None else show(each.low)
+    high = "∞" if each.high is None else show(each.high)
+    return f"{show(value)} [{low}, {high}]"
 
 
 def sparkline(values: Sequence[float], top: float) -> str:

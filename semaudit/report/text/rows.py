@@ -15,7 +15,15 @@ from semaudit.report.document import (
     Verdict,
     WorstPicture,
 )
-from semaudit.report.text.numbers import interval, number, percent, percent_interval, sparkline
+from semaudit.report.text.numbers import (
+    difference,
+    interval,
+    number,
+    percent,
+    percent_interval,
+    signed,
+    sparkline,
+)
 
 
 def probe_headers(report: Report) -> tuple[str, ...]:
@@ -172,11 +180,22 @@ def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, str]]
         (
             each.outcome.value,
             each.gate,
-            "-" if each.value is None else f"{number(each.value)} {interval(each)}",
+            _judged(each),
             each.reason if each.outcome is Outcome.INCONCLUSIVE else "",
         )
         for each in verdicts
     ]
+
+
+def _judged(each: Verdict) -> str:
+    if each.value is None:
+        return "-"
+    if each.against is None:
+        return f"{number(each.value)} {interval(each)}"
+    then = number(each.against.baseline)
+    times = "" if each.against.factor == 1 else f"{each.against.factor:g} x "
+    said = difference(each.value, each, signed)
+    return f"{said}: {number(each.against.now)} now, {times}{then} in the baseline"
 
 
 VERDICT_HEADERS = ("verdict", "gate", "estimate", "why")
