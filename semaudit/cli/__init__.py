@@ -12,7 +12,18 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from semaudit.cli import compare, config, finetune, fourier, gate, inspect, models, probes, scan
+from semaudit.cli import (
+    compare,
+    config,
+    finetune,
+    fourier,
+    gate,
+    inspect,
+    models,
+    probes,
+    report,
+    scan,
+)
 from semaudit.cli.common import flowing, version
 from semaudit.errors import AuditError, SemauditError
 
@@ -48,7 +59,7 @@ app = typer.Typer(
 )
 app.callback()(version)
 for each in (
-    *(scan.scan, gate.gate, compare.compare, fourier.fourier),
+    *(scan.scan, gate.gate, report.report, compare.compare, fourier.fourier),
     *(inspect.inspect, finetune.finetune, config.config),
 ):
     app.command(help=flowing(each))(each)

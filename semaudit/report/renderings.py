@@ -33,9 +33,7 @@ class Rendering:
     home: str
     grades: bool = False
 
-    def render(
-        self, report: Report, folder: Path | None = None, *, accepted: bool = False
-    ) -> str:
+    def render(self, report: Report, folder: Path | None = None, *, accepted: bool = False) -> str:
         """Render a report.
 
         Args:
@@ -58,12 +56,14 @@ RENDERINGS: Mapping[str, Rendering] = {
         Rendering("markdown", (".md",), "semaudit.report.markdown:to_markdown"),
         Rendering("github", (), "semaudit.report.github:to_github", grades=True),
         Rendering("junit", (".xml",), "semaudit.report.junit:to_junit", grades=True),
-        Rendering("sarif", (".sarif", ".sarif.json"), "semaudit.report.sarif:to_sarif", grades=True),
+        Rendering(
+            "sarif", (".sarif", ".sarif.json"), "semaudit.report.sarif:to_sarif", grades=True
+        ),
         Rendering("html", (".html",), "semaudit.report.html:to_html"),
         Rendering("csv", (".csv",), "semaudit.report.csv:to_csv"),
     )
 }
-"""By name; `semaudit.settings` lists the same names."""
+"""By name; `semaudit.values.Format` lists the same names."""
 
 ENDINGS: Mapping[str, Rendering] = {
     ending: each for each in RENDERINGS.values() for ending in each.endings

@@ -30,7 +30,7 @@ HEAVY = ["torch", "timm", "pandas", "numpy", "scipy", "pyarrow", "torchvision"]
 def test_the_commands() -> None:
     probes = ("calibrate", "check", "list", "preview", "show")
     expected = ["compare", "config", "finetune", "fourier", "gate", "inspect", "models describe"]
-    expected += [*(f"probes {each}" for each in probes), "scan"]
+    expected += [*(f"probes {each}" for each in probes), "report", "scan"]
     assert sorted(COMMANDS) == expected
 
 

@@ -7,11 +7,13 @@ from semaudit.report.text.depth import (
     worst_case_rows,
 )
 from semaudit.report.text.numbers import (
+    estimated,
     interval,
     number,
     percent,
     percent_interval,
     printable,
+    short,
     sparkline,
 )
 from semaudit.report.text.rows import (
@@ -30,11 +32,14 @@ from semaudit.report.text.rows import (
 )
 from semaudit.report.text.sentences import (
     GATE_NOTE,
+    LONGEST_NOTE,
     SHOWN,
+    closing,
     doubts,
     footer,
     headline,
     notes,
+    outcome,
     subject,
 )
 
@@ -42,12 +47,15 @@ __all__ = [
     "FLIP_HEADERS",
     "GATE_NOTE",
     "GRADIENT_HEADERS",
+    "LONGEST_NOTE",
     "RESIZE_HEADERS",
     "SHOWN",
     "VERDICT_HEADERS",
     "WORST_CASE_HEADERS",
     "WORST_HEADERS",
+    "closing",
     "doubts",
+    "estimated",
     "family_headers",
     "family_rows",
     "flip_rows",
@@ -57,12 +65,14 @@ __all__ = [
     "interval",
     "notes",
     "number",
+    "outcome",
     "percent",
     "percent_interval",
     "printable",
     "probe_headers",
     "probe_rows",
     "resize_rows",
+    "short",
     "sparkline",
     "subject",
     "verdict_rows",

@@ -17,6 +17,11 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(" ", text)
 
 
+def short(text: str, most: int = 120) -> str:
+    """A name from outside, cut where it is longer than any that a person reads."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def number(value: float | None) -> str:
     """Three significant places; tiny and huge numbers in powers of ten; ∞ for None."""
     if value is None:
@@ -37,6 +42,11 @@ def interval(each: Interval | Verdict) -> str:
     """The 95 % interval."""
     low = "-∞" if each.low is None else number(each.low)
     return f"[{low}, {number(each.high)}]"
+
+
+def estimated(each: Interval | Verdict) -> str:
+    """A value with its interval; a dash where nothing could be measured."""
+    return "-" if each.value is None else f"{number(each.value)} {interval(each)}"
 
 
 def percent_interval(each: Interval) -> str:

@@ -15,7 +15,15 @@ from semaudit.report.document import (
     Verdict,
     WorstPicture,
 )
-from semaudit.report.text.numbers import interval, number, percent, percent_interval, sparkline
+from semaudit.report.text.numbers import (
+    estimated,
+    interval,
+    number,
+    percent,
+    percent_interval,
+    short,
+    sparkline,
+)
 
 
 def probe_headers(report: Report) -> tuple[str, ...]:
@@ -113,10 +121,10 @@ def worst_rows(report: Report, count: int) -> list[tuple[str, str, str, str, str
     """(picture, shift, worst probe, from, to) of the worst pictures."""
     return [
         (
-            each.image,
+            short(each.image),
             number(each.shift),
             f"{each.probe} {each.strength:g}",
-            each.clean_name,
+            short(each.clean_name),
             _turned(report, each),
         )
         for each in report.worst[:count]
@@ -127,7 +135,7 @@ def _turned(report: Report, each: WorstPicture) -> str:
     if report.model.activation == "none":
         return "-"
     same = "(same class)" if report.model.activation == "softmax" else "(same first label)"
-    return each.to_name if each.to_class != each.clean_class else same
+    return short(each.to_name) if each.to_class != each.clean_class else same
 
 
 WORST_HEADERS = ("picture", "shift", "worst at", "from", "to")
@@ -136,7 +144,8 @@ WORST_HEADERS = ("picture", "shift", "worst at", "from", "to")
 def flip_rows(report: Report, count: int) -> list[tuple[str, str, str]]:
     """(from, to, pictures) of the commonest turns."""
     return [
-        (each.from_name, each.to_name, f"{each.pictures}") for each in report.class_flips[:count]
+        (short(each.from_name), short(each.to_name), f"{each.pictures}")
+        for each in report.class_flips[:count]
     ]
 
 
@@ -172,7 +181,7 @@ def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, str]]
         (
             each.outcome.value,
             each.gate,
-            "-" if each.value is None else f"{number(each.value)} {interval(each)}",
+            estimated(each),
             each.reason if each.outcome is Outcome.INCONCLUSIVE else "",
         )
         for each in verdicts
