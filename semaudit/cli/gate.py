@@ -59,7 +59,7 @@ def gate(
         "exit_zero": exit_zero,
     }
     settings = resolve(flags, config=config).settings
-    check_outputs(write or (), audit)
+    check_outputs(write or (), audit, settings.format)
     given = [gates.parse(text) for text in settings.fail_on]
     report = read_report(audit / REPORT)
     if report.data.smoke_test:

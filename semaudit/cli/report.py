@@ -41,7 +41,7 @@ def report(
     settings = resolve(flags, config=config).settings.model_copy(update={"out": None})
     folder = None if audit.is_file() else audit
     outs = write or ()
-    check_outputs(outs, folder)
+    check_outputs(outs, folder, settings.format)
     document = read_report(audit if folder is None else audit / REPORT)
     if outs and format is None:
         from semaudit.report.renderings import write as write_files

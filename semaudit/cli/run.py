@@ -26,7 +26,7 @@ def run_scan(flags: Mapping[str, Any], config: Path | None, outs: Sequence[Path]
         settings, out = resolved.settings, resolved.settings.out
         if settings.model is None:
             raise UsageError("which model? semaudit scan MODEL --data DIR")
-        check_outputs(outs, out)
+        check_outputs(outs, out, settings.format)
         with live(seen, shown=not settings.quiet) as watch:
             from semaudit.audit import run
 

@@ -55,8 +55,8 @@ def _annotations(report: Report, accepted: bool) -> Iterator[tuple[str, str, str
 def _command(level: str, title: str, message: str) -> str:
     """One annotation; a text from outside can end neither it nor its title."""
     name = text.short(text.printable(f"semaudit: {title}"), 200)
-    said = _data(text.short(message, LONGEST)).replace("##[", "## [")
-    return f"::{level} title={_property(name)}::{said}\n"
+    command = f"::{level} title={_property(name)}::{_data(text.short(message, LONGEST))}"
+    return command.replace("##[", "## [") + "\n"  # of an older kind, and obeyed anywhere in a line
 
 
 def _data(content: str) -> str:

@@ -7,10 +7,11 @@ it is imported when it is used. None needs the model.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from semaudit.errors import UsageError, did_you_mean
 from semaudit.files import appearing_file, check_file
@@ -26,12 +27,19 @@ class Rendering:
         endings: of the files that are written this way.
         home: its function, as ``module:name``.
         grades: whether the function takes ``accepted``: it tells gates that stop a job from others.
+        needs: a function that raises UsageError where packages are missing, if it needs any.
     """
 
     name: str
     endings: tuple[str, ...]
     home: str
     grades: bool = False
+    needs: str | None = None
+
+    def check(self) -> None:
+        """Raise UsageError where it could not render for want of packages."""
+        if self.needs is not None:
+            _found(self.needs)()
 
     def render(self, report: Report, folder: Path | None = None, *, accepted: bool = False) -> str:
         """Render a report.
@@ -41,11 +49,15 @@ class Rendering:
             folder: the audit's, if there is one.
             accepted: whether inconclusive gates are accepted, as by --accept-inconclusive.
         """
-        module, _, name = self.home.partition(":")
-        function = getattr(importlib.import_module(module), name)
         more = {"accepted": accepted} if self.grades else {}
-        rendered: str = function(report, folder, **more)
+        rendered: str = _found(self.home)(report, folder, **more)
         return rendered
+
+
+def _found(home: str) -> Callable[..., Any]:
+    module, _, name = home.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
 
 
 RENDERINGS: Mapping[str, Rendering] = {
@@ -59,7 +71,12 @@ RENDERINGS: Mapping[str, Rendering] = {
         Rendering(
             "sarif", (".sarif", ".sarif.json"), "semaudit.report.sarif:to_sarif", grades=True
         ),
-        Rendering("html", (".html",), "semaudit.report.html:to_html"),
+        Rendering(
+            "html",
+            (".html",),
+            "semaudit.report.html:to_html",
+            needs="semaudit.report.html.library:require",
+        ),
         Rendering("csv", (".csv",), "semaudit.report.csv:to_csv"),
     )
 }
@@ -86,21 +103,23 @@ def of_file(out: Path) -> Rendering:
     )
 
 
-def check_outputs(outs: Sequence[Path], audit: Path | None = None) -> None:
-    """Make sure, before any work, that all files can be written.
+def check_outputs(outs: Sequence[Path], audit: Path | None, form: str) -> None:
+    """Make sure, before any work, that all files can be written, and the format be rendered.
 
     Args:
         outs: the files.
-        audit: the audit's folder; it may not be there yet.
+        audit: the audit's folder, if there is one; it may not be there yet.
+        form: the rendering's name that standard output gets.
 
     Raises:
         UsageError: an ending means nothing, two are one file, one cannot be written, or is one of
-            the audit's own.
+            the audit's own; or a package is missing.
     """
     from semaudit.folder import check_rendering
 
+    RENDERINGS[form].check()
     for k, out in enumerate(outs):
-        of_file(out)
+        of_file(out).check()
         inside = audit is not None and out.resolve().parent == audit.resolve()
         if inside:
             check_rendering(out)

@@ -103,7 +103,7 @@ def _print_facts(report: Report, console: Console) -> None:
         grid.add_row(Text(f"  {name}"), plain(value))
     console.print(grid)
     if report.degenerate is not None:
-        console.print(Text(f"degenerate model: {report.degenerate}", style="bold red"))
+        console.print(plain(f"degenerate model: {report.degenerate}", "bold red"))
 
 
 def _closing(report: Report) -> Text:
