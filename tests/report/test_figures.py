@@ -52,7 +52,7 @@ def test_a_line_an_estimate() -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(REPORT))))
     keys = [tuple(row[k] for k in HEADER[:4]) for row in rows]
     assert len(keys) == len(set(keys))
-    found = {key: row for key, row in zip(keys, rows, strict=True)}
+    found = dict(zip(keys, rows, strict=True))
     for each in REPORT.estimates:
         row = found[each.scope, each.name, each.metric, each.statistic]
         assert float(row["value"]) == each.value

@@ -96,11 +96,11 @@ def test_a_gate_that_no_probe_breaks_alone_is_a_result_of_its_own() -> None:
 
 
 def test_a_finding_stays_the_same() -> None:
-    """Other figures, a tighter limit, another name of the model: the same fingerprints."""
+    """Other figures, another limit, another name of the model: the same fingerprints."""
     before = fingerprints(REPORT)
     assert len(set(before)) == len(before) == 3
     moved = [
-        each.model_copy(update={"gate": each.gate.replace("0.02", "0.01"), "value": 0.5, "n": 9})
+        each.model_copy(update={"gate": each.gate.replace("0.02", "0.03"), "value": 0.5, "n": 9})
         for each in REPORT.verdicts
     ]
     model = REPORT.model.model_copy(update={"name": "epoch-12.pt"})
