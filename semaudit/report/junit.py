@@ -39,7 +39,9 @@ def to_junit(report: Report, folder: Path | None = None, *, accepted: bool = Fal
     suite = ElementTree.SubElement(root, "testsuite", {"name": name, **counts, **more})
     properties = ElementTree.SubElement(suite, "properties")
     for key, value in (("semaudit", report.semaudit), *text.headline(report)):
-        ElementTree.SubElement(properties, "property", {"name": key, "value": _legal(value)})
+        ElementTree.SubElement(
+            properties, "property", {"name": _legal(key), "value": _legal(value)}
+        )
     suite.extend(cases)
     ElementTree.indent(root)
     # In ASCII: what is not becomes a reference, which no encoding can damage.

@@ -52,7 +52,7 @@ def _head(report: Report) -> Iterator[str]:
         more = len(broken) - WORST
         left = f"\n\nAnd {more} more." if more > 0 else ""
         yield f"## What broke\n\n{table(_BROKEN_HEADERS, rows)}{left}"
-    yield "\n".join(f"- {name}: {escape(value)}" for name, value in text.headline(report))
+    yield "\n".join(f"- {escape(name)}: {escape(value)}" for name, value in text.headline(report))
     families = text.family_rows(report)
     if families:
         yield f"## Families\n\n{table(text.family_headers(report), families)}"
