@@ -22,6 +22,7 @@ from semaudit.opening import Data, Model
 from semaudit.preparing import THIS_SCAN, Prepared, prepare
 from semaudit.report.build import build
 from semaudit.report.document import Outcome, Report, Unread, Verdict
+from semaudit.report.flat import to_flat
 from semaudit.report.markdown import to_markdown
 from semaudit.settings import Resolved, explicit
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
@@ -158,6 +159,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
         manifest.write(work / folder.MANIFEST, document)
         (work / folder.REPORT).write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
         (work / folder.MARKDOWN).write_text(to_markdown(report), "utf-8")
+        (work / folder.METRICS).write_text(to_flat(report), "utf-8")
     return Audit(report, document, settings.out or work, temporary)
 
 

@@ -10,13 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from semaudit.errors import UsageError
+from semaudit.report.renderings import ENDINGS
 from semaudit.store import IMAGES, PATHS, SAMPLES
 
 MANIFEST, REPORT, MARKDOWN = "manifest.json", "report.json", "report.md"
+METRICS = "metrics.json"
 CASES = "cases"
 """The folder that `semaudit inspect` draws into unless told otherwise; it goes with its audit."""
 
-_OURS = {MANIFEST, REPORT, MARKDOWN, IMAGES, PATHS, SAMPLES}
+_OURS = {MANIFEST, REPORT, MARKDOWN, METRICS, IMAGES, PATHS, SAMPLES}
+_RENDERED = {f"report{ending}" for ending in ENDINGS} - _OURS
+"""Renderings that may lie in an audit's folder: the next scan's audit takes the place of both."""
 
 
 def check_target(out: Path) -> None:
@@ -54,7 +58,18 @@ def _foreign(folder: Path) -> str | None:
 def _is_ours(file: Path) -> bool:
     if file.name == CASES and file.is_dir():
         return all(each.is_file() and each.suffix in (".png", ".json") for each in file.iterdir())
-    return file.name in _OURS
+    return file.name in _OURS | _RENDERED
+
+
+def check_rendering(out: Path) -> None:
+    """Raise UsageError unless a rendering may lie in an audit's folder under its name."""
+    if out.name in _OURS:
+        raise UsageError(f"-o {out} is the audit's own file, which is kept as the scan wrote it")
+    if out.name not in _RENDERED:
+        raise UsageError(
+            f"-o {out} would lie in the audit's folder, which the next scan replaces: there it has "
+            f"to be called report{out.suffix}; or name another folder"
+        )
 
 
 @contextmanager

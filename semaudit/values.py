@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -45,6 +45,8 @@ def _literal(text: str) -> object:
         return text
 
 
+Format = Literal["table", "json", "markdown", "github", "junit", "sarif", "html", "csv"]
+"""The renderings, by name; `semaudit.report.renderings` says what they are."""
 Strings = Annotated[tuple[str, ...], BeforeValidator(split)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(split)]
 Keywords = Annotated[dict[str, Any], BeforeValidator(_keywords)]

@@ -75,7 +75,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, pictures
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting or terminal of whoever runs the tests reaches them."""
     for name in os.environ:
-        if name.startswith("SEMAUDIT_") or name in {"FORCE_COLOR", "TTY_COMPATIBLE"}:
+        if name.startswith(("SEMAUDIT_", "GITHUB_")) or name in {"FORCE_COLOR", "TTY_COMPATIBLE"}:
             monkeypatch.delenv(name)
 
 

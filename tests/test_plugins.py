@@ -301,7 +301,7 @@ def test_a_metric_is_in_samples_summary_gates_and_tables(
     )
 
     markdown = (tmp_path / "audit" / "report.md").read_text(encoding="utf-8")
-    assert "| jump | turn | largest_change | wander |" in markdown
+    assert "| jump | turn | largest\\_change | wander |" in markdown
     assert "- brightest: " in markdown
     # Judged again without the plugin: the report tells what the metric is.
     for name in ("largest_change", "wander", "brightest"):

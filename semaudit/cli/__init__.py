@@ -22,6 +22,7 @@ from semaudit.cli import (
     inspect,
     models,
     probes,
+    report,
     scan,
 )
 from semaudit.cli.common import flowing, version
@@ -59,7 +60,7 @@ app = typer.Typer(
 )
 app.callback()(version)
 for each in (
-    *(scan.scan, gate.gate, compare.compare, fourier.fourier),
+    *(scan.scan, gate.gate, report.report, compare.compare, fourier.fourier),
     *(inspect.inspect, finetune.finetune, config.config),
 ):
     app.command(help=flowing(each))(each)

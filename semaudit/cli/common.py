@@ -71,9 +71,9 @@ def print_judged(report: Report, form: str) -> None:
 def print_verdicts(verdicts: Sequence[Verdict], form: str) -> None:
     """Print judged gates as a table, JSON or Markdown."""
     if form == "json":
-        import json
+        from semaudit.report.file import as_json
 
-        print(json.dumps([verdict.model_dump(mode="json") for verdict in verdicts], indent=1))
+        print(as_json([verdict.model_dump(mode="json") for verdict in verdicts]), end="")
     elif form == "markdown":
         from semaudit.report.markdown import verdicts_to_markdown
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from semaudit.cli.common import print_judged
+from semaudit.cli.rendering import FORMAT_HELP, Write, present
 
 
 def gate(
@@ -31,12 +31,16 @@ def gate(
     accept_inconclusive: Annotated[
         bool | None, typer.Option("--accept-inconclusive", help="Exit 0 for inconclusive gates.")
     ] = None,
-    format: Annotated[str | None, typer.Option(help="table, json or markdown.")] = None,
+    write: Write = None,
+    format: Annotated[str | None, typer.Option(help=FORMAT_HELP)] = None,
     exit_zero: Annotated[
         bool | None, typer.Option("--exit-zero", help="Exit 0 for 1 and 4.")
     ] = None,
 ) -> None:
     """Judge the limits on a finished audit: no model, no pictures, no rerun.
+
+    As table, JSON and Markdown the gates alone are printed; other formats, and all files, hold the
+    whole report with the new verdicts.
 
     Exit codes:
     0 all gates pass
@@ -53,6 +57,7 @@ def gate(
     from semaudit.gates.judging import recorded_limits
     from semaudit.gates.shipped import recorded_metrics
     from semaudit.report.file import read_report
+    from semaudit.report.renderings import check_outputs
     from semaudit.settings import resolve
     from semaudit.store import Samples
 
@@ -64,6 +69,7 @@ def gate(
         "exit_zero": exit_zero,
     }
     settings = resolve(flags, config=config).settings
+    check_outputs(write or (), audit, settings.format)
     given = [gates.parse(text) for text in settings.fail_on]
     report = read_report(audit / REPORT)
     refuse_undeciding(report, str(audit))
@@ -88,7 +94,7 @@ def gate(
         held_against = baselines.open_baseline(settings.baseline)
         pairing = baselines.pair(opened(audit), held_against, limits)
     judged = baselines.judged(report, bound, samples, pairing)
-    print_judged(judged, settings.format)
+    present(judged, audit, settings, write or (), gates_only=True)
     raise typer.Exit(
         gates.exit_code(
             judged.verdicts,

@@ -65,6 +65,7 @@ def scan(
     accept_inconclusive: verdict.AcceptInconclusive = None,
     exit_zero: verdict.ExitZero = None,
     out: verdict.Out = None,
+    write: verdict.Write = None,
     format: verdict.Format = None,
     quiet: verdict.Quiet = None,
 ) -> None:
@@ -78,5 +79,6 @@ def scan(
     4 no gate failed, but something is inconclusive
     """
     given = {name: value for name, value in ctx.params.items() if value not in (None, [], ())}
-    given.pop("config", None)
-    run_scan(given, config)
+    for name in ("config", "write"):
+        given.pop(name, None)
+    run_scan(given, config, write or ())

@@ -54,3 +54,16 @@ def parse_report(text: str, path: Path) -> Report:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise AuditError(f"{path} is damaged at {where}: {first['msg']}; scan again") from error
+
+
+def to_json(report: Report, folder: Path | None = None) -> str:
+    """Return the document itself."""
+    return as_json(report.model_dump(mode="json"))
+
+
+def as_json(content: object) -> str:
+    """JSON in ASCII, which no encoding of a terminal or file can damage, without NaN.
+
+    Nor can a GitHub job take anything in it for a command: ``##[`` is obeyed anywhere in a line.
+    """
+    return json.dumps(content, indent=1, allow_nan=False).replace("##[", "#\\u0023[") + "\n"

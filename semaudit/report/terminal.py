@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import io
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -15,9 +16,20 @@ from semaudit.report.document import Baseline, Report, Verdict
 
 WORST = 5
 
+FILE_WIDTH = 132
+"""Columns of what does not go to a terminal: enough for every table."""
+
 WIDE = 112
 """Columns that the tables need to show all that they have."""
 _STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
+
+
+def to_text(report: Report, folder: Path | None = None) -> str:
+    """What a terminal shows, without colours."""
+    console = Console(file=io.StringIO(), width=FILE_WIDTH, highlight=False, color_system=None)
+    with console.capture() as captured:
+        print_report(report, console)
+    return captured.get()
 
 
 def print_report(report: Report, console: Console, *, out: str | None = None) -> None:
@@ -25,9 +37,9 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     console.print(plain(f"semaudit {report.semaudit}: {text.subject(report)}", "bold"))
     _print_facts(report, console)
     for warning in report.warnings:
-        console.print(Text(f"warning: {warning}", style="bold red"))
+        console.print(plain(f"warning: {text.short(warning, text.LONGEST_NOTE)}", "bold red"))
     for doubt in text.doubts(report):
-        console.print(Text(text.printable(f"untrustworthy: {doubt}"), style="bold red"))
+        console.print(plain(f"untrustworthy: {doubt}", "bold red"))
     for note in text.notes(report):
         console.print(plain(f"note: {note}", "yellow"))
     console.print()
@@ -107,19 +119,15 @@ def print_facts(facts: Sequence[tuple[str, str]], console: Console) -> None:
 def _print_facts(report: Report, console: Console) -> None:
     print_facts(text.headline(report), console)
     if report.degenerate is not None:
-        console.print(Text(f"degenerate model: {report.degenerate}", style="bold red"))
+        console.print(plain(f"degenerate model: {report.degenerate}", "bold red"))
 
 
 def _closing(report: Report) -> Text:
-    """One last line, beside the prompt, as pytest ends."""
-    score = dict(text.headline(report))["continuity score"]
-    counts = Counter(verdict.outcome.value for verdict in report.verdicts)
-    named = [(counts[name], name) for name in ("fail", "inconclusive", "pass") if counts[name]]
-    said = "; gates: " + ", ".join(f"{count} {name}" for count, name in named) if named else ""
-    count = len(report.warnings)
-    warned = f"; {count} warning{'s' * (count != 1)} above" if count else ""
-    style = _STYLES[named[0][1]] if named else "bold"
-    return Text(f"Continuity score {score}{said}{warned}", style=style)
+    """One last line, beside the prompt."""
+    outcomes = {verdict.outcome.value for verdict in report.verdicts}
+    worst = next((name for name in ("fail", "inconclusive", "pass") if name in outcomes), None)
+    above = " above" * bool(report.warnings)
+    return Text(f"{text.closing(report)}{above}", style="bold" if worst is None else _STYLES[worst])
 
 
 def make_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

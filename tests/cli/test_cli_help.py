@@ -40,7 +40,7 @@ def test_the_commands() -> None:
         "inspect",
         "models describe",
     ]
-    expected += [*(f"probes {each}" for each in probes), "scan"]
+    expected += [*(f"probes {each}" for each in probes), "report", "scan"]
     assert sorted(COMMANDS) == expected
 
 

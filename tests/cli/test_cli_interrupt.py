@@ -153,10 +153,10 @@ def test_a_gate_that_is_interrupted_did_not_pass(
 
     from semaudit.cli import main
 
-    def pressed(*_: object) -> None:
+    def pressed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gate_command, "print_verdicts", pressed)
+    monkeypatch.setattr(gate_command, "present", pressed)
     monkeypatch.setattr(sys, "argv", ["semaudit", "gate", str(audited), "--fail-on", "score>=20"])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -21,7 +21,7 @@ from semaudit.settings import Settings
 
 Tiny = tuple[str, ...]
 FILES = {
-    *("report.json", "report.md", "manifest.json"),
+    *("report.json", "report.md", "metrics.json", "manifest.json"),
     *("samples.parquet", "paths.parquet", "images.parquet"),
 }
 PASS, FAIL, MAYBE = "score>=20", "logit_distance.p95<=1e-9", "flip_rate<=0.09"

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from semaudit.cli.rendering import FORMAT_HELP, WRITE_HELP
+
 _PANEL = "Verdict"
 
 FailOn = Annotated[
@@ -32,9 +34,11 @@ ExitZero = Annotated[
     typer.Option("--exit-zero", help="Exit 0 for 1 and 4.", rich_help_panel=_PANEL),
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the audit.", rich_help_panel=_PANEL)]
-Format = Annotated[
-    str | None, typer.Option(help="table, json or markdown.", rich_help_panel=_PANEL)
+Write = Annotated[
+    list[Path] | None,
+    typer.Option("--write", "-o", help=WRITE_HELP, rich_help_panel=_PANEL),
 ]
+Format = Annotated[str | None, typer.Option(help=FORMAT_HELP, rich_help_panel=_PANEL)]
 Quiet = Annotated[
     bool | None,
     typer.Option("--quiet", "-q", help="Print verdicts only.", rich_help_panel=_PANEL),

@@ -14,6 +14,7 @@ from semaudit.report.text.depth import (
 )
 from semaudit.report.text.numbers import (
     difference,
+    estimated,
     interval,
     number,
     percent,
@@ -21,6 +22,7 @@ from semaudit.report.text.numbers import (
     points,
     printable,
     signed,
+    short,
     sparkline,
 )
 from semaudit.report.text.rows import (
@@ -39,11 +41,14 @@ from semaudit.report.text.rows import (
 )
 from semaudit.report.text.sentences import (
     GATE_NOTE,
+    LONGEST_NOTE,
     SHOWN,
+    closing,
     doubts,
     footer,
     headline,
     notes,
+    outcome,
     subject,
 )
 
@@ -53,6 +58,7 @@ __all__ = [
     "FLIP_HEADERS",
     "GATE_NOTE",
     "GRADIENT_HEADERS",
+    "LONGEST_NOTE",
     "RESIZE_HEADERS",
     "SHOWN",
     "VERDICT_HEADERS",
@@ -61,7 +67,9 @@ __all__ = [
     "change_facts",
     "change_rows",
     "difference",
+    "closing",
     "doubts",
+    "estimated",
     "family_headers",
     "family_rows",
     "flip_rows",
@@ -71,6 +79,7 @@ __all__ = [
     "interval",
     "notes",
     "number",
+    "outcome",
     "percent",
     "percent_interval",
     "points",
@@ -79,6 +88,7 @@ __all__ = [
     "probe_rows",
     "resize_rows",
     "signed",
+    "short",
     "sparkline",
     "subject",
     "verdict_rows",

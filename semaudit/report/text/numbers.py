@@ -17,6 +17,11 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(" ", text)
 
 
+def short(text: str, most: int = 120) -> str:
+    """A name from outside, cut where it is longer than any that a person reads."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def number(value: float | None) -> str:
     """Three significant places; tiny and huge numbers in powers of ten; ∞ for None."""
     if value is None:
@@ -60,6 +65,21 @@ def difference(value: float, each: Interval | Verdict, show: Callable[[float], s
     low = "-∞" if each.low is None else show(each.low)
     high = "∞" if each.high is None else show(each.high)
     return f"{show(value)} [{low}, {high}]"
+
+
+def estimated(each: Interval | Verdict) -> str:
+    """A value with its interval; a dash where nothing could be measured.
+
+    Of a gate that is held against a baseline, the difference, and what it is of.
+    """
+    if each.value is None:
+        return "-"
+    if not isinstance(each, Verdict) or each.against is None:
+        return f"{number(each.value)} {interval(each)}"
+    then = number(each.against.baseline)
+    times = "" if each.against.factor == 1 else f"{each.against.factor:g} x "
+    said = difference(each.value, each, signed)
+    return f"{said}: {number(each.against.now)} now, {times}{then} in the baseline"
 
 
 def sparkline(values: Sequence[float], top: float) -> str:

@@ -16,12 +16,12 @@ from semaudit.report.document import (
     WorstPicture,
 )
 from semaudit.report.text.numbers import (
-    difference,
+    estimated,
     interval,
     number,
     percent,
     percent_interval,
-    signed,
+    short,
     sparkline,
 )
 
@@ -121,10 +121,10 @@ def worst_rows(report: Report, count: int) -> list[tuple[str, str, str, str, str
     """(picture, shift, worst probe, from, to) of the worst pictures."""
     return [
         (
-            each.image,
+            short(each.image),
             number(each.shift),
             f"{each.probe} {each.strength:g}",
-            each.clean_name,
+            short(each.clean_name),
             _turned(report, each),
         )
         for each in report.worst[:count]
@@ -135,7 +135,7 @@ def _turned(report: Report, each: WorstPicture) -> str:
     if report.model.activation == "none":
         return "-"
     same = "(same class)" if report.model.activation == "softmax" else "(same first label)"
-    return each.to_name if each.to_class != each.clean_class else same
+    return short(each.to_name) if each.to_class != each.clean_class else same
 
 
 WORST_HEADERS = ("picture", "shift", "worst at", "from", "to")
@@ -144,7 +144,8 @@ WORST_HEADERS = ("picture", "shift", "worst at", "from", "to")
 def flip_rows(report: Report, count: int) -> list[tuple[str, str, str]]:
     """(from, to, pictures) of the commonest turns."""
     return [
-        (each.from_name, each.to_name, f"{each.pictures}") for each in report.class_flips[:count]
+        (short(each.from_name), short(each.to_name), f"{each.pictures}")
+        for each in report.class_flips[:count]
     ]
 
 
@@ -180,22 +181,11 @@ def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, str]]
         (
             each.outcome.value,
             each.gate,
-            _judged(each),
+            estimated(each),
             each.reason if each.outcome is Outcome.INCONCLUSIVE else "",
         )
         for each in verdicts
     ]
-
-
-def _judged(each: Verdict) -> str:
-    if each.value is None:
-        return "-"
-    if each.against is None:
-        return f"{number(each.value)} {interval(each)}"
-    then = number(each.against.baseline)
-    times = "" if each.against.factor == 1 else f"{each.against.factor:g} x "
-    said = difference(each.value, each, signed)
-    return f"{said}: {number(each.against.now)} now, {times}{then} in the baseline"
 
 
 VERDICT_HEADERS = ("verdict", "gate", "estimate", "why")

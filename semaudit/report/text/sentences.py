@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from semaudit.layout import NOISE_FLOOR_FAMILY
-from semaudit.report.document import Report
-from semaudit.report.text.numbers import interval, number, percent, percent_interval
+from semaudit.report.document import Outcome, Report
+from semaudit.report.text.numbers import interval, number, percent, percent_interval, short
 
 SHOWN = 3
 """How many unreadable pictures a note names."""
+LONGEST_NOTE = 2000
 GATE_NOTE = (
     "A gate passes or fails where its interval excludes the limit. The gates share one error rate "
     "of 5 % (Holm), so these intervals are wider than those of the estimates."
@@ -42,7 +45,8 @@ def headline(report: Report) -> list[tuple[str, str]]:
 
 def notes(report: Report) -> list[str]:
     """What a reader should know of the model, of pictures left out, and of the pictures."""
-    return [*report.model.notes, *_unread(report), *report.data.notes]
+    every = [*report.model.notes, *_unread(report), *report.data.notes]
+    return [short(note, LONGEST_NOTE) for note in every]
 
 
 def doubts(report: Report) -> list[str]:
@@ -54,7 +58,9 @@ def _unread(report: Report) -> list[str]:
     count = report.data.unreadable_count
     if not count:
         return []
-    named = "; ".join(f"{each.image} ({each.reason})" for each in report.data.unreadable[:SHOWN])
+    named = "; ".join(
+        f"{short(each.image)} ({short(each.reason)})" for each in report.data.unreadable[:SHOWN]
+    )
     more = f"; and {count - SHOWN} more, see report.json" if count > SHOWN else ""
     total = count + report.data.pictures
     return [f"{count} of {total:,} pictures could not be read and were left out: {named}{more}"]
@@ -68,12 +74,37 @@ def _score(report: Report) -> str:
     return f"{report.score.value:.1f} [{report.score.low or 0:.1f}, {report.score.high or 100:.1f}]"
 
 
+def outcome(report: Report) -> str:
+    """What the gates say, in a few words."""
+    counts = Counter(verdict.outcome for verdict in report.verdicts)
+    total = len(report.verdicts)
+    of_all = f"of {total} gate{'s' * (total != 1)}"
+    if report.degenerate is not None and not counts[Outcome.FAIL]:
+        return "the model is degenerate"
+    if counts[Outcome.FAIL]:
+        return f"{counts[Outcome.FAIL]} {of_all} failed"
+    if counts[Outcome.INCONCLUSIVE]:
+        return f"{counts[Outcome.INCONCLUSIVE]} {of_all} inconclusive"
+    return f"{total} {of_all} passed" if total else "no limit was set"
+
+
+def closing(report: Report) -> str:
+    """The score and the verdicts in one line, as pytest ends."""
+    counts = Counter(verdict.outcome.value for verdict in report.verdicts)
+    named = ", ".join(
+        f"{counts[name]} {name}" for name in ("fail", "inconclusive", "pass") if counts[name]
+    )
+    count = len(report.warnings)
+    warned = f"; {count} warning{'s' * (count != 1)}" if count else ""
+    return f"Continuity score {_score(report)}{f'; gates: {named}' if named else ''}{warned}"
+
+
 def subject(report: Report) -> str:
     """What was audited on what."""
     count = report.data.pictures
     probes = sum(probe.family != NOISE_FLOOR_FAMILY for probe in report.battery)
     return (
-        f"{report.model.name} on {count:,} picture{'s' * (count != 1)} "
+        f"{short(report.model.name)} on {count:,} picture{'s' * (count != 1)} "
         f"under {probes} probe{'s' * (probes != 1)}"
     )
 
