@@ -21,6 +21,8 @@ from semaudit.report.build import build
 from semaudit.report.document import Outcome, Report, Unread, Verdict
 from semaudit.report.markdown import to_markdown
 from semaudit.settings import Resolved, explicit
+from semaudit.showcase.keeper import Keeper
+from semaudit.showcase.writing import count_of, write_worst
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
 from semaudit.stream import Streamed, Watch, stream
 
@@ -132,6 +134,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     started = time.perf_counter()
     settings = resolved.settings
     made = prepare(model, data, resolved, watch)
+    keeper = Keeper(count_of(settings, made.battery), made.layout)
     with _destination(settings.out) as (work, temporary):
         streamed = stream(
             made.classifier,
@@ -144,9 +147,11 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             watch=watch,
             max_unreadable=settings.max_unreadable,
             asked=made.asked,
+            keeper=keeper,
         )
         samples = Samples(work, made.layout)
         report = _judged(_report(made, samples, streamed), made, samples)
+        write_worst(made, samples, keeper, work)
         seconds = time.perf_counter() - started
         document = manifest.build(made, resolved, streamed.batch_size, report.data, seconds)
         manifest.write(work / folder.MANIFEST, document)

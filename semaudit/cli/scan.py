@@ -64,6 +64,7 @@ def scan(
     accept_inconclusive: verdict.AcceptInconclusive = None,
     exit_zero: verdict.ExitZero = None,
     out: verdict.Out = None,
+    keep_pictures: verdict.KeepPictures = None,
     format: verdict.Format = None,
     quiet: verdict.Quiet = None,
 ) -> None:

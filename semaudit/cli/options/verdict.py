@@ -24,6 +24,13 @@ ExitZero = Annotated[
     typer.Option("--exit-zero", help="Exit 0 for 1 and 4.", rich_help_panel=_PANEL),
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the audit.", rich_help_panel=_PANEL)]
+KeepPictures = Annotated[
+    int | None,
+    typer.Option(
+        help="Worst pictures to keep in the audit, for its HTML report; 12, or 0 if it is quick.",
+        rich_help_panel=_PANEL,
+    ),
+]
 Format = Annotated[
     str | None, typer.Option(help="table, json or markdown.", rich_help_panel=_PANEL)
 ]
