@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from semaudit.columns import Array
+from semaudit.layout import Array
 from semaudit.report.document import Report
 from semaudit.report.html.parts import Chart, Section, Table
 from semaudit.report.html.words import label
@@ -95,10 +95,7 @@ def onsets(report: Report, samples: Samples) -> Section:
         ("all probes", counts.sum(axis=0), int(never.sum())),
         *((tracks[k].name, counts[k], int(never[k])) for k in order),
     ]
-    bins = [
-        f"{low:.0%} to {high:.0%}".replace("%", " %")
-        for low, high in pairwise(edges)
-    ]
+    bins = [f"{low:.0%} to {high:.0%}".replace("%", " %") for low, high in pairwise(edges)]
     chart = Chart(
         "bins",
         "onset-chart",

@@ -5,9 +5,8 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const config = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
 
-  // plotly.js reads some markup in labels: none of a name's may reach it.
-  const plain = (text) =>
-    String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  // plotly.js reads some markup and TeX in labels: none of a name's may reach it.
+  const plain = (text) => String(text).replace(/[&<>$]/g, (sign) => `&#${sign.charCodeAt(0)};`);
   const lines = (said) => said.map((each) => each.map(plain).join("<br>"));
   const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
 
