@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from semaudit.report.html.words import shown
@@ -61,7 +61,7 @@ class Section:
     remarks: tuple[str, ...] = ()
     charts: tuple[Chart, ...] = ()
     tables: tuple[Table, ...] = ()
-    folded: tuple[Table, ...] = field(default=())
+    folded: tuple[Table, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.remarks or self.charts or self.tables or self.folded)
