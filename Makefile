@@ -32,6 +32,7 @@ bench: $(STAMP)  ## Ratios to bare passes, peak memory, the cost of each probe, 
 	$(BIN)/python tests/benchmarks/gradients.py
 	$(BIN)/python tests/benchmarks/worst.py
 	$(BIN)/python tests/benchmarks/finetune_step.py
+	$(BIN)/python tests/benchmarks/html_report.py
 
 recognition: $(STAMP)  ## Recognise every architecture of timm, changed in several ways.
 	$(BIN)/python tests/benchmarks/recognition.py

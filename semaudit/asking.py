@@ -114,9 +114,13 @@ def ask(
     return Asked(taxonomy, ability, samples, hunt), ability.notes
 
 
+def is_quick(battery: Sequence[Probe]) -> bool:
+    """Whether a battery is so short that what stands beside it must be, too."""
+    return sum(len(probe.ladder) for probe in battery) <= QUICK_RUNGS
+
+
 def _samples(battery: Sequence[Probe]) -> int:
-    rungs = sum(len(probe.ladder) for probe in battery)
-    return QUICK_SAMPLES if rungs <= QUICK_RUNGS else SAMPLES
+    return QUICK_SAMPLES if is_quick(battery) else SAMPLES
 
 
 def effort_of(settings: Settings, chosen: Battery) -> Effort:

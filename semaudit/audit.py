@@ -25,6 +25,8 @@ from semaudit.report.document import Outcome, Report, Unread, Verdict
 from semaudit.report.flat import to_flat
 from semaudit.report.markdown import to_markdown
 from semaudit.settings import Resolved, explicit
+from semaudit.showcase.keeper import Keeper
+from semaudit.showcase.writing import count_of, write_worst
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
 from semaudit.stream import Streamed, Watch, stream
 
@@ -136,6 +138,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
     started = time.perf_counter()
     settings = resolved.settings
     made = prepare(model, data, resolved, watch)
+    keeper = Keeper(count_of(settings, made.battery), made.layout)
     with _destination(settings.out) as (work, temporary):
         streamed = stream(
             made.classifier,
@@ -149,9 +152,11 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
             max_unreadable=settings.max_unreadable,
             asked=made.asked,
             admit=admission(THIS_SCAN, len(made.source), made.baseline),
+            keeper=keeper,
         )
         samples = Samples(work, made.layout)
         report = _report(made, samples, streamed)
+        write_worst(made, samples, keeper, work)
         seconds = time.perf_counter() - started
         document = manifest.build(made, resolved, streamed.batch_size, report.data, seconds)
         pairing = _pairing(made, report, samples, document)

@@ -41,7 +41,11 @@ def class_flips(samples: Samples, names: Sequence[str]) -> list[ClassFlip]:
 
 
 def worst_pictures(
-    samples: Samples, names: Sequence[str], shift: Metric, flip_rate: Metric
+    samples: Samples,
+    names: Sequence[str],
+    shift: Metric,
+    flip_rate: Metric,
+    count: int = WORST,
 ) -> list[WorstPicture]:
     """The pictures with the largest mean shift over the battery, each with its worst cell."""
     layout = samples.layout
@@ -50,7 +54,7 @@ def worst_pictures(
     whole = [Part(layout.matching(None))]
     shifts = values(samples, shift, whole)[:, 0]
     flips = values(samples, flip_rate, whole)[:, 0]
-    order = np.argsort(-shifts, kind="stable")[:WORST]
+    order = np.argsort(-shifts, kind="stable")[:count]
     cells = np.where(samples.layout.counted, samples.rung(shift.column)[order], -1.0)
     before = samples.image("clean_class").astype(np.int64)
     after = samples.rung("class")

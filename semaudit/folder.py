@@ -18,6 +18,10 @@ METRICS = "metrics.json"
 CASES = "cases"
 """The folder that `semaudit inspect` draws into unless told otherwise; it goes with its audit."""
 
+PICTURES = "pictures"
+"""The folder of the worst pictures that a scan keeps."""
+
+_FOLDERS = {CASES: (".png", ".json"), PICTURES: (".webp", ".png", ".json")}
 _OURS = {MANIFEST, REPORT, MARKDOWN, METRICS, IMAGES, PATHS, SAMPLES}
 _RENDERED = {f"report{ending}" for ending in ENDINGS} - _OURS
 """Renderings that may lie in an audit's folder: the next scan's audit takes the place of both."""
@@ -56,8 +60,9 @@ def _foreign(folder: Path) -> str | None:
 
 
 def _is_ours(file: Path) -> bool:
-    if file.name == CASES and file.is_dir():
-        return all(each.is_file() and each.suffix in (".png", ".json") for each in file.iterdir())
+    if file.name in _FOLDERS and file.is_dir():
+        endings = _FOLDERS[file.name]
+        return all(each.is_file() and each.suffix in endings for each in file.iterdir())
     return file.name in _OURS | _RENDERED
 
 

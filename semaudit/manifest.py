@@ -52,6 +52,7 @@ def build(
             "notes": list(classifier.notes),
             "provenance": classifier.provenance,
             "preprocessing": asdict(classifier.preprocessing),
+            "class_names": list(made.names),
         },
         "data": data.model_dump(mode="json"),
         "runtime": {

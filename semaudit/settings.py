@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semaudit.errors import UsageError, did_you_mean
-from semaudit.values import Colour, Format, Keywords, Numbers, Positive, Share, Size, Strings
+from semaudit.values import Colour, Few, Format, Keywords, Numbers, Positive, Share, Size, Strings
 from semaudit.yamlfile import line_of, load_yaml
 
 if sys.version_info >= (3, 11):
@@ -108,6 +108,7 @@ class Settings(BaseModel):
     accept_inconclusive: bool = Field(False, description="exit 0 for inconclusive gates")
     plugin: Strings = Field((), description="Python files with probes or metrics; they are run")
     out: Path | None = Field(None, description="folder for the audit")
+    keep_pictures: Few | None = Field(None, description="worst pictures to keep; 12, quick: none")
     format: Format = Field("table", description="what to print")
     quiet: bool = Field(False, description="print verdicts and errors only")
     exit_zero: bool = Field(False, description="exit 0 even if a gate fails")

@@ -20,6 +20,7 @@ from semaudit.measure import Asked, Measures, measure
 from semaudit.models import Classifier
 from semaudit.probes import Probe
 from semaudit.runtime import Halving, Runtime
+from semaudit.showcase.keeper import Keeper
 from semaudit.store import SampleWriter
 
 
@@ -95,12 +96,13 @@ def stream(
     max_unreadable: float = 0.01,
     asked: Asked | None = None,
     admit: Callable[[Sequence[str]], None] = lambda _: None,
+    keeper: Keeper | None = None,
 ) -> Streamed:
     """Measure every picture of the source under the battery and write the tables to ``folder``.
 
     Pictures that cannot be read are skipped, counted and named, up to the share
     ``max_unreadable`` of the source. ``admit`` is told the names of a batch before it is measured,
-    and may raise.
+    and may raise; the keeper is shown each that was measured.
 
     Raises:
         ImageError: the source is empty, too many or all of its pictures cannot be read, an image
@@ -135,6 +137,9 @@ def stream(
             for span, measures in halving.parts(batch.images, measured):
                 writer.append(batch.image_ids[span], batch.labels[span].numpy(), measures)
                 output_sum = output_sum + measures.output_sum
+                if keeper is not None:
+                    shifts = measures.rungs["shift"]
+                    keeper.see(batch.images[span], batch.image_ids[span], shifts)
                 counter.finish(len(measures.clean_classes))
             digest = add_digests([digest, batch.digest])
     intake.close()

@@ -93,7 +93,7 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
         points = file.read(f"semaudit-{semaudit.__version__}.dist-info/entry_points.txt").decode()
     package = {
         path.relative_to(REPO).as_posix()
-        for suffix in ("*.py", "*.json", "*.xz", "py.typed")
+        for suffix in ("*.py", "*.json", "*.xz", "*.j2", "*.css", "*.js", "py.typed")
         for path in (REPO / "semaudit").rglob(suffix)
     }
     probes = {f"semaudit/_probes/{path.name}" for path in (REPO / "probes").iterdir()}

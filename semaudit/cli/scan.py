@@ -66,6 +66,7 @@ def scan(
     exit_zero: verdict.ExitZero = None,
     out: verdict.Out = None,
     write: verdict.Write = None,
+    keep_pictures: verdict.KeepPictures = None,
     format: verdict.Format = None,
     quiet: verdict.Quiet = None,
 ) -> None:

@@ -8,20 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from semaudit.inspecting import words
 from semaudit.inspecting.case import Array, Case
+from semaudit.inspecting.pixels import amplified, brightest, pixels
 from semaudit.report.text import printable
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Told apart by the colour-blind too (Okabe and Ito 2008)."""
 
 LINES = ("-", "-", "--", "-.")
-
-FACTORS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
-"""By what a difference is amplified for the eye."""
 
 _INK, _FAINT = "#222222", "#777777"
 _NAME, _TITLE, _WIDE = 26, 60, 125  # characters
@@ -152,47 +148,31 @@ def _unit(case: Case) -> str:
 def _panels(case: Case) -> list[tuple[str, str, Array, str | None, float]]:
     """Title, what stands under it, pixels, colour map, and the value of its end."""
     clean, changed = case.pictures[0], case.pictures[2]
-    difference, factor = _amplified(clean, changed)
+    difference, factor = amplified(clean, changed)
     grey = "gray"
     moved = case.moved
     past = "just past the break" if case.flips else "after the steepest step"
     at = words.strength(case.after.strength)
     panels: list[tuple[str, str, Array, str | None, float]] = [
-        ("clean", _short(words.clean_answer(case), 34), _pixels(clean), grey, 1.0),
-        (past, f"strength {at}", _pixels(changed), grey, 1.0),
+        ("clean", _short(words.clean_answer(case), 34), pixels(clean), grey, 1.0),
+        (past, f"strength {at}", pixels(changed), grey, 1.0),
         (
             f"difference × {factor}",
             f"RMS {moved.rms:.3g}, SSIM {moved.ssim:.3f}",
-            _pixels(difference),
+            pixels(difference),
             grey,
             1.0,
         ),
     ]
     if case.saliency is not None:
         maps = case.saliency[[0, 2]].double().numpy()
-        top = float(np.quantile(maps, 0.99)) or 1.0
+        top = brightest(maps)
         named = _short(case.names[int(case.clean.probabilities.argmax())], 20)
         panels += [
             ("saliency, clean", f"of {named!r}", maps[0], "magma", top),
             (f"saliency, {past}", f"of {named!r}, same scale", maps[1], "magma", top),
         ]
     return panels
-
-
-def _amplified(clean: Tensor, changed: Tensor) -> tuple[Tensor, int]:
-    """The difference about mid-grey, times the largest factor that keeps most of it in range."""
-    difference = changed.double() - clean.double()
-    large = float(np.quantile(difference.abs().numpy(), 0.99)) or float(difference.abs().max())
-    factor = max((f for f in FACTORS if f * large <= 0.5), default=1)
-    return (0.5 + factor * difference).clamp(0, 1), factor
-
-
-def _pixels(image: Tensor) -> Array:
-    """(h, w, 3) of a colour picture, (h, w) of any other: the mean of its channels."""
-    image = image.detach().to(torch.float64)
-    shown = image.permute(1, 2, 0) if len(image) == 3 else image.mean(0)
-    pixels: Array = shown.clamp(0, 1).numpy()
-    return pixels
 
 
 def _short(text: str, longest: int) -> str:

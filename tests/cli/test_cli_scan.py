@@ -271,6 +271,7 @@ EVERY_FLAG = {
     "accept_inconclusive": ("--accept-inconclusive", None, True),
     "exit_zero": ("--exit-zero", None, True),
     "out": ("--out", "audit", "audit"),
+    "keep_pictures": ("--keep-pictures", "2", 2),
     "format": ("--format", "json", "json"),
     "quiet": ("--quiet", None, True),
 }

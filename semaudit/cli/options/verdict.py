@@ -38,6 +38,13 @@ Write = Annotated[
     list[Path] | None,
     typer.Option("--write", "-o", help=WRITE_HELP, rich_help_panel=_PANEL),
 ]
+KeepPictures = Annotated[
+    int | None,
+    typer.Option(
+        help="Worst pictures to keep in the audit, for its HTML report; 12, or 0 if it is quick.",
+        rich_help_panel=_PANEL,
+    ),
+]
 Format = Annotated[str | None, typer.Option(help=FORMAT_HELP, rich_help_panel=_PANEL)]
 Quiet = Annotated[
     bool | None,
