@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -23,6 +24,7 @@ from semaudit.gates.shipped import recorded_metrics
 from semaudit.report import text
 from semaudit.report.document import Changed, Report
 from semaudit.report.file import read_report
+from semaudit.report.html import to_html
 from semaudit.report.markdown import to_markdown
 from semaudit.report.terminal import print_report
 
@@ -136,6 +138,14 @@ def test_terminal_and_markdown_say_the_same(report: Report) -> None:
     said = f"{text.number(verdict.against.now)} now, 1.5 x {then} in the baseline"
     assert said in terminal
     assert said in markdown
+
+
+def test_the_page_says_the_same(report: Report) -> None:
+    assert report.baseline is not None
+    page = html.unescape(to_html(report, None))
+    for row in text.change_rows(report.baseline):
+        assert all(cell in page for cell in row)
+    assert 'id="baseline"' in page
 
 
 def test_hostile_names_stay_text(report: Report) -> None:

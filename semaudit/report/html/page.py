@@ -63,7 +63,12 @@ def render(report: Report, audit: Path | None) -> str:
 
 def _sections(report: Report, audit: Path | None) -> list[Section]:
     manifest = None if audit is None else record.read_json(audit / MANIFEST)
-    found = [charts.score(report), charts.probes(report), charts.families(report)]
+    found = [
+        _baseline(report),
+        charts.score(report),
+        charts.probes(report),
+        charts.families(report),
+    ]
     if audit is None:
         left_out = "Left out: they need the audit's folder, and there is only report.json."
         found.append(Section("classes", "Classes and onsets", (left_out,)))
@@ -82,6 +87,15 @@ def _sections(report: Report, audit: Path | None) -> list[Section]:
         record.manifest_section(report, manifest),
     ]
     return [section for section in found if section or section.name == "pictures"]
+
+
+def _baseline(report: Report) -> Section:
+    changed = report.baseline
+    if changed is None:
+        return Section("baseline", "Since the baseline")
+    facts = tuple(f"{name}: {value}" for name, value in text.change_facts(changed))
+    table = Table.of("Since the baseline", text.CHANGE_HEADERS, text.change_rows(changed))
+    return Section("baseline", "Since the baseline", (*facts, text.CHANGE_NOTE), (), (table,))
 
 
 def _worst(report: Report) -> tuple[Table, ...]:
