@@ -313,7 +313,7 @@ def test_input_size_is_accepted(cli: Run, checkpoint: Path, pictures: Path, tmp_
 
 
 def test_every_setting_has_a_flag_and_every_flag_a_setting() -> None:
-    flags = set(command.scan.__annotations__) - {"ctx", "return", "config"}
+    flags = set(command.scan.__annotations__) - {"ctx", "return", "config", "write"}
     assert flags == set(Settings.model_fields)
 
 

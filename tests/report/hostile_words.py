@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from shared import REPO
 
 from semaudit.report.document import Doubt, Outcome, Report, Unread
@@ -79,3 +81,9 @@ def renamed(report: Report, words: str) -> Report:
             ],
         }
     )
+
+
+def markdown_tokens(shown: str) -> list[Token]:
+    """All tokens of GitHub's flavour of Markdown, but for links that it sees in bare words."""
+    parser = MarkdownIt("gfm-like", {"linkify": False})
+    return [leaf for token in parser.parse(shown) for leaf in ([token, *(token.children or [])])]
