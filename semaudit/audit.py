@@ -23,6 +23,7 @@ from semaudit.report.markdown import to_markdown
 from semaudit.settings import Resolved, explicit
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
 from semaudit.stream import Streamed, Watch, stream
+from semaudit.verifying.hashes import FILES, hashes_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,10 +149,12 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
         samples = Samples(work, made.layout)
         report = _judged(_report(made, samples, streamed), made, samples)
         seconds = time.perf_counter() - started
-        document = manifest.build(made, resolved, streamed.batch_size, report.data, seconds)
-        manifest.write(work / folder.MANIFEST, document)
         (work / folder.REPORT).write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
         (work / folder.MARKDOWN).write_text(to_markdown(report), "utf-8")
+        document = manifest.build(made, resolved, streamed.batch_size, report.data, seconds)
+        # Last: it vouches for every other file.
+        document[FILES] = hashes_of(work)
+        manifest.write(work / folder.MANIFEST, document)
     return Audit(report, document, settings.out or work, temporary)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from semaudit.errors import UsageError
+from semaudit.errors import AuditError, UsageError
 from semaudit.store import IMAGES, PATHS, SAMPLES
 
 MANIFEST, REPORT, MARKDOWN = "manifest.json", "report.json", "report.md"
@@ -55,6 +57,25 @@ def _is_ours(file: Path) -> bool:
     if file.name == CASES and file.is_dir():
         return all(each.is_file() and each.suffix in (".png", ".json") for each in file.iterdir())
     return file.name in _OURS
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read an audit's manifest.json as it stands.
+
+    Raises:
+        AuditError: it is missing or damaged.
+    """
+    path = folder / MANIFEST
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise AuditError(f"{path} cannot be read: {reason}; scan again") from error
+    except (ValueError, RecursionError) as error:
+        raise AuditError(f"{path} is damaged: it is not JSON; scan again") from error
+    if not isinstance(document, dict):
+        raise AuditError(f"{path} is damaged: it is no manifest of semaudit's; scan again")
+    return document
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from semaudit.cli import compare, config, finetune, fourier, gate, inspect, models, probes, scan
+from semaudit.cli import doctor, init, reproduce, verify
 from semaudit.cli.common import flowing, version
 from semaudit.errors import AuditError, SemauditError
 
@@ -50,6 +51,7 @@ app.callback()(version)
 for each in (
     *(scan.scan, gate.gate, compare.compare, fourier.fourier),
     *(inspect.inspect, finetune.finetune, config.config),
+    *(init.init, verify.verify, reproduce.reproduce, doctor.doctor),
 ):
     app.command(help=flowing(each))(each)
 app.add_typer(models.app, name="models")

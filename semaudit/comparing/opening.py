@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semaudit.errors import AuditError
-from semaudit.folder import MANIFEST, REPORT
+from semaudit.folder import MANIFEST, REPORT, read_manifest
 from semaudit.report.document import Report
 from semaudit.report.file import read_report
 from semaudit.store import SAMPLES, Samples
@@ -50,7 +49,7 @@ def opened(audit: Audit | Path | str) -> Opened:
     if isinstance(audit, (str, Path)):
         folder = Path(audit)
         _require_finished(folder)
-        return _opened(str(audit), folder, read_report(folder / REPORT), _manifest(folder))
+        return _opened(str(audit), folder, read_report(folder / REPORT), read_manifest(folder))
     name = str(
         audit.manifest["settings"]["out"]["value"] or f"the audit of {audit.report.model.name}"
     )
@@ -70,20 +69,6 @@ def _require_finished(folder: Path) -> None:
             "scan leaves it; scan again"
         )
     raise AuditError(f"{folder} is no audit: it has no {REPORT}; name what --out of a scan wrote")
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise AuditError(f"{path} cannot be read: {reason}; scan again") from error
-    except (ValueError, RecursionError) as error:
-        raise AuditError(f"{path} is damaged: it is not JSON; scan again") from error
-    if not isinstance(document, dict):
-        raise AuditError(f"{path} is damaged: it is no manifest of semaudit's; scan again")
-    return document
 
 
 def _opened(name: str, folder: Path, report: Report, manifest: Mapping[str, Any]) -> Opened:
