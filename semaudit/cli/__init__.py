@@ -12,8 +12,21 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from semaudit.cli import compare, config, finetune, fourier, gate, inspect, models, probes, scan
-from semaudit.cli import doctor, init, reproduce, verify
+from semaudit.cli import (
+    compare,
+    config,
+    doctor,
+    finetune,
+    fourier,
+    gate,
+    init,
+    inspect,
+    models,
+    probes,
+    reproduce,
+    scan,
+    verify,
+)
 from semaudit.cli.common import flowing, version
 from semaudit.errors import AuditError, SemauditError
 

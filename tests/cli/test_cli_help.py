@@ -29,8 +29,9 @@ HEAVY = ["torch", "timm", "pandas", "numpy", "scipy", "pyarrow", "torchvision"]
 
 def test_the_commands() -> None:
     probes = ("calibrate", "check", "list", "preview", "show")
-    expected = ["compare", "config", "finetune", "fourier", "gate", "inspect", "models describe"]
-    expected += [*(f"probes {each}" for each in probes), "scan"]
+    expected = ["compare", "config", "doctor", "finetune", "fourier", "gate", "init", "inspect"]
+    expected += ["models describe", *(f"probes {each}" for each in probes)]
+    expected += ["reproduce", "scan", "verify"]
     assert sorted(COMMANDS) == expected
 
 
@@ -80,6 +81,10 @@ def test_the_version(process: Run, cli: Run) -> None:
         "gate --help",
         "finetune --help",
         "compare --help",
+        "init --help",
+        "doctor --help",
+        "reproduce --help",
+        "verify --help",
         "probes --help",
         "probes check -h",
         "config",
