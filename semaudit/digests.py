@@ -9,7 +9,7 @@ _BATCH = 32
 
 
 def fingerprint_of(source: ImageSource) -> tuple[str, int]:
-    """The fingerprint of all readable pictures of a source, as a scan states it, and their count."""
+    """The fingerprint of a source's readable pictures, as a scan states it, and their count."""
     digest, count = 0, 0
     for batch in source.batches(_BATCH):
         digest = add_digests([digest, batch.digest])

@@ -56,7 +56,7 @@ def configuration(given: Mapping[str, Any], limits: Sequence[str], remarks: Sequ
     """
     lines = [_HEAD]
     for name, example in (("model", "model.pt"), ("data", "photos/")):
-        lines += _entry(name, given[name] if name in given else example, holds=name in given)
+        lines += _entry(name, given.get(name, example), holds=name in given)
     lines += [""]
     lines += ["# Limits: metric[.statistic][probe|family] <= value, as shift.p95[noise]<=0.2"]
     lines += [f"# {printable(remark)}" for remark in remarks]

@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
+from semaudit.cli.completing import metrics
+
 _PANEL = "Verdict"
 
 FailOn = Annotated[
     list[str] | None,
-    typer.Option(help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable.", rich_help_panel=_PANEL),
+    typer.Option(
+        help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable.",
+        autocompletion=metrics,
+        rich_help_panel=_PANEL,
+    ),
 ]
 AcceptInconclusive = Annotated[
     bool | None,
