@@ -117,9 +117,9 @@ def what_broke(report: Report, code: int) -> str:
     seen = io.StringIO()
     # Plain text: what stands in a log, a file or a CI job has no use for colours.
     console = Console(file=seen, width=_WIDTH, color_system=None, highlight=False, markup=False)
-    console.print(text.printable(f"{text.subject(report)} {said}"))
+    console.print(text.printable(f"{text.subject(report)} {said}"), soft_wrap=True)
     if report.degenerate is not None:
-        console.print(text.printable(f"degenerate model: {report.degenerate}"))
+        console.print(text.printable(f"degenerate model: {report.degenerate}"), soft_wrap=True)
     for title, headers, rows in (
         ("Limits", text.VERDICT_HEADERS, text.verdict_rows(report.verdicts)),
         ("Worst probes", text.probe_headers(report), text.probe_rows(report)[:WORST]),

@@ -71,7 +71,7 @@ def verify(audit: Path) -> Verified:
         disagreeing = tuple(d for d in differences(before, again) if not d.within(SAME))
     except AuditError as error:
         unreadable = str(error)
-    except ValueError as error:  # samples outside the range of their metric
+    except (ValueError, KeyError) as error:  # samples outside their range, metrics that lack
         unreadable = f"the tables in {audit} are damaged: {error}"
     return Verified(file_sha256(audit / MANIFEST), held, recomputed, disagreeing, unreadable)
 
