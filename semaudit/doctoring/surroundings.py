@@ -90,8 +90,7 @@ def room(folder: Path) -> str:
 
 
 def _answers() -> bool:
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import constants, get_session
 
     try:
         get_session().head(constants.ENDPOINT, timeout=HUB_SECONDS - 1)

@@ -65,7 +65,7 @@ def _as_it_ran(settings: Settings, manifest: dict[str, Any], given: Given) -> Se
     """Batch size and precision as they came out: the last bits depend on them."""
     try:
         ran = manifest["runtime"]
-        values = {
+        values: dict[str, Any] = {
             "batch_size": int(ran["batch_size"]),
             "torchcompile": bool(ran["torchcompile"]),
         }

@@ -11,7 +11,7 @@ import yaml
 from semaudit.errors import AuditError
 from semaudit.folder import read_manifest
 from semaudit.report.text import printable
-from semaudit.settings import RUNS_CODE, Settings
+from semaudit.settings import RUNS_CODE, Settings, explicit
 
 _HEAD = """\
 # What `semaudit scan` runs with in this folder. A flag, or a variable as SEMAUDIT_SEED=1, goes
@@ -62,7 +62,7 @@ def configuration(given: Mapping[str, Any], limits: Sequence[str], remarks: Sequ
     lines += [f"# {printable(remark)}" for remark in remarks]
     lines += _limits(limits)
     lines += ["", "# All other settings; what is commented out is the default."]
-    defaults = Settings().model_dump(mode="json")
+    defaults = explicit({}).settings.model_dump(mode="json")
     for name, field in Settings.model_fields.items():
         if name in _ONCE or name in RUNS_CODE:
             continue

@@ -62,7 +62,9 @@ def verify(audit: Path) -> Verified:
         raise AuditError(f"there is no audit {audit}: no such folder")
     record = recorded(read_manifest(audit), audit)
     held = None if record is None else held_against(record, audit)
-    recomputed, disagreeing, unreadable = 0, (), None
+    recomputed = 0
+    disagreeing: tuple[Difference, ...] = ()
+    unreadable: str | None = None
     try:
         report = read_report(audit / REPORT)
         again = figures(_again(report, audit))
