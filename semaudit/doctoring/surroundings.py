@@ -22,6 +22,7 @@ EXTRAS = {
     "tfds": (("tensorflow_datasets",), "--dataset tfds/NAME"),
     "photos": (("skimage",), "a smoke test without --data"),
     "plots": (("matplotlib",), "the pictures of fourier, inspect and compare"),
+    "html": (("plotly", "jinja2"), "reports in HTML"),
     "finetune": (("accelerate", "matplotlib"), "semaudit finetune"),
 }
 HUB_SECONDS = 5.0

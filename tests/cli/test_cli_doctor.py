@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from importlib.metadata import metadata
 
 import pytest
 import torch
@@ -58,3 +59,8 @@ def test_the_hub_never_holds_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
     started = time.monotonic()
     assert surroundings.hub().startswith("not reachable")
     assert time.monotonic() - started < 2
+
+
+def test_every_extra_of_the_package_is_told() -> None:
+    extras = metadata("semaudit").get_all("Provides-Extra") or []
+    assert set(surroundings.EXTRAS) == {*extras} - {"demo", "dev"}
