@@ -35,7 +35,6 @@ def run(name: str, folder: Path, program: str = "", **inputs: str) -> tuple[int,
         (tools / tool).chmod(0o755)
     environment = dict.fromkeys(step(name).get("env", {}), "") | inputs
     environment |= {"PATH": f"{tools}:{os.environ['PATH']}", "GITHUB_ACTION_PATH": "/action"}
-    environment |= {"GITHUB_STEP_SUMMARY": str(folder / "summary")}
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step(name)["run"]],
         cwd=folder,
@@ -100,15 +99,6 @@ def test_inputs_run_nothing(name: str, tmp_path: Path) -> None:
 def test_what_is_installed(version: str, code: int, last: str, tmp_path: Path) -> None:
     ended, called = run("Install semaudit", tmp_path, VERSION=version)
     assert (ended, called[-1] if called else "") == (code, last)
-
-
-def test_the_summary_is_the_report_and_short_enough(tmp_path: Path) -> None:
-    assert run("Show the report", tmp_path)[0] == 0
-    assert not (tmp_path / "summary").exists()
-    (tmp_path / "semaudit-audit").mkdir()
-    (tmp_path / "semaudit-audit" / "report.md").write_text("x" * 2_000_000)
-    assert run("Show the report", tmp_path)[0] == 0
-    assert (tmp_path / "summary").stat().st_size < 2**20
 
 
 def test_the_hooks_call_what_there_is() -> None:
