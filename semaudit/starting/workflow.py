@@ -1,4 +1,4 @@
-"""A workflow for GitHub that scans, which annotates the job and writes its summary, and keeps the audit."""
+"""A workflow for GitHub: the scan annotates the job, writes its summary, and its audit is kept."""
 
 WORKFLOW = """\
 # Scans as semaudit.yaml says; the job fails where a limit is broken or cannot be decided.
