@@ -174,6 +174,30 @@ def test_a_model_without_gradients_is_searched_all_the_same() -> None:
     assert audit.report.estimate("shift", "probe", "worst_linf") is not None
 
 
+class Raising(Detached):
+    """A network that cannot be asked for gradients at all."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.requires_grad:
+            raise RuntimeError("no training here")
+        return self.inner(images)
+
+
+@pytest.mark.parametrize("module", [Detached(), Raising()], ids=["detached", "raising"])
+def test_no_gate_passes_on_a_worst_case_that_was_looked_for_blindly(module: nn.Module) -> None:
+    limits = ["shift[worst_linf]<=0.99", "flip_rate[noise]<=0.999"]
+    audit = scan(module, select=["noise", "worst_linf"], fail_on=limits)
+    assert "searched_without_gradients" in {doubt.name for doubt in audit.report.doubts}
+    worst, drawn = audit.verdicts
+    assert (worst.outcome, drawn.outcome) == (Outcome.INCONCLUSIVE, Outcome.PASS)
+    assert "searched_without_gradients" in worst.reason
+
+
+def test_a_search_over_few_parameters_is_not_blind() -> None:
+    audit = scan(Detached(), select=["worst_move"])
+    assert audit.report.doubts == []
+
+
 def test_columns_of_gradients_follow_the_samples() -> None:
     audit = scan(linear(), select=["noise", "worst_linf", "jpeg"])
     samples, images = audit.samples(), audit.images()

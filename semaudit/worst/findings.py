@@ -13,6 +13,7 @@ Name = Literal[
     "no_rise_to_one",
     "stochastic_forward",
     "rounding_stage",
+    "searched_without_gradients",
     "checks_failed",
 ]
 
@@ -40,6 +41,10 @@ MEANINGS: dict[Name, str] = {
     "rounding_stage": (
         "The answer moves in steps as the picture changes evenly, as behind a rounding or integer "
         "stage: gradients say nothing about such a model."
+    ),
+    "searched_without_gradients": (
+        "Worst cases are looked for by chance alone, for the model has no gradients to follow: "
+        "the worst case may be far worse than what was found."
     ),
     "checks_failed": (
         "The checks that expose a failing search could not be run: nothing says whether worst "
