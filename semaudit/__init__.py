@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from semaudit.models import Classifier
     from semaudit.perturbations import Draw, perturbation
     from semaudit.probes import Probe
+    from semaudit.testing import assert_continuous
 
 __version__ = "0.1.0"
 
@@ -27,6 +28,7 @@ _HOMES = {
     "ImageSource": "images",
     "Probe": "probes",
     "SemauditError": "errors",
+    "assert_continuous": "testing",
     "compare": "comparing",
     "finetune": "finetuning",
     "perturbation": "perturbations",
@@ -41,6 +43,7 @@ __all__ = [
     "Probe",
     "SemauditError",
     "__version__",
+    "assert_continuous",
     "compare",
     "finetune",
     "perturbation",

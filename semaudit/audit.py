@@ -29,6 +29,7 @@ from semaudit.showcase.keeper import Keeper
 from semaudit.showcase.writing import count_of, write_worst
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
 from semaudit.stream import Streamed, Watch, stream
+from semaudit.verifying.hashes import FILES, hashes_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,10 +162,12 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
         document = manifest.build(made, resolved, streamed.batch_size, report.data, seconds)
         pairing = _pairing(made, report, samples, document)
         report = baselines.judged(report, made.gates, samples, pairing)
-        manifest.write(work / folder.MANIFEST, document)
         (work / folder.REPORT).write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
         (work / folder.MARKDOWN).write_text(to_markdown(report), "utf-8")
         (work / folder.METRICS).write_text(to_flat(report), "utf-8")
+        # Last: it vouches for every other file.
+        document[FILES] = hashes_of(work)
+        manifest.write(work / folder.MANIFEST, document)
     return Audit(report, document, settings.out or work, temporary)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -70,3 +71,12 @@ def appearing_file(out: Path) -> Iterator[Path]:
         work.replace(target)
     finally:
         work.unlink(missing_ok=True)
+
+
+def file_sha256(path: Path) -> str:
+    """Hash a file, a megabyte at a time. Returns 64 hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

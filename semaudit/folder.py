@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from semaudit.errors import UsageError
+from semaudit.errors import AuditError, UsageError
 from semaudit.report.renderings import ENDINGS
 from semaudit.store import IMAGES, PATHS, SAMPLES
 
@@ -75,6 +77,36 @@ def check_rendering(out: Path) -> None:
             f"-o {out} would lie in the audit's folder, which the next scan replaces: there it has "
             f"to be called report{out.suffix}; or name another folder"
         )
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read an audit's manifest.json as it stands.
+
+    Raises:
+        AuditError: it is missing or damaged.
+    """
+    path = folder / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise AuditError(f"{path} cannot be read: {reason}; scan again") from error
+    return as_manifest(text, path)
+
+
+def as_manifest(text: str, path: Path) -> dict[str, Any]:
+    """Read the text of a manifest that is at ``path``.
+
+    Raises:
+        AuditError: it is none.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise AuditError(f"{path} is damaged: it is not JSON; scan again") from error
+    if not isinstance(document, dict):
+        raise AuditError(f"{path} is damaged: it is no manifest of semaudit's; scan again")
+    return document
 
 
 @contextmanager

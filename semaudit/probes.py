@@ -12,6 +12,7 @@ from semaudit.layout import ADVERSARIAL_FAMILY, NOISE_FLOOR_FAMILY, Layout, Trac
 from semaudit.perturbations import registered
 from semaudit.perturbations.adversarial import SEARCHED
 from semaudit.probe import Probe, carried, probe_of
+from semaudit.probedir import probes_dir
 from semaudit.probefile import read_probe_file
 
 __all__ = [
@@ -24,18 +25,6 @@ __all__ = [
     "probes_dir",
     "select_battery",
 ]
-
-
-def probes_dir() -> Path:
-    """Return the folder of the shipped probes: in the wheel, or at the root of a checkout."""
-    package = Path(__file__).parent
-    for folder in (package / "_probes", package.parent / "probes"):
-        if folder.is_dir():
-            return folder
-    raise ProbeError(
-        f"no probes found in {package / '_probes'} or {package.parent / 'probes'}: "
-        "install semaudit again"
-    )
 
 
 def load_probes(directory: Path | None = None) -> tuple[Probe, ...]:

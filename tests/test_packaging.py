@@ -102,6 +102,7 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
     assert {name for name in names if ".dist-info/" not in name} == package | probes
     assert f"semaudit-{semaudit.__version__}.dist-info/licenses/LICENSE" in names
     assert "semaudit = semaudit.cli:main" in points
+    assert "semaudit = semaudit.pytest_plugin" in points
 
 
 def test_pip_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:

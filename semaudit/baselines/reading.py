@@ -7,9 +7,9 @@ import zlib
 from pathlib import Path
 
 from semaudit.baselines.contents import MEMBERS, VERSION
-from semaudit.comparing.opening import Opened, gathered, read_manifest
+from semaudit.comparing.opening import Opened, gathered
 from semaudit.errors import AuditError
-from semaudit.folder import MANIFEST, REPORT
+from semaudit.folder import MANIFEST, REPORT, as_manifest
 from semaudit.report.file import parse_report
 from semaudit.store import Samples
 
@@ -26,7 +26,7 @@ def read_file(path: Path) -> Opened:
     """
     members = _members(path)
     texts = {name: _text(members[name], path / name) for name in (REPORT, MANIFEST)}
-    manifest = read_manifest(texts[MANIFEST], path / MANIFEST)
+    manifest = as_manifest(texts[MANIFEST], path / MANIFEST)
     version = manifest.get("baseline_version")
     if version != VERSION:
         raise AuditError(

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from semaudit.baselines.contents import slim_manifest, slim_report
 from semaudit.baselines.opening import refuse_unfit
 from semaudit.baselines.rounding import rounded
-from semaudit.comparing.opening import Opened, manifest_of, opened
+from semaudit.comparing.opening import Opened, opened
 from semaudit.errors import AuditError, UsageError, did_you_mean
 from semaudit.files import appearing_file, check_file
-from semaudit.folder import MANIFEST, REPORT
+from semaudit.folder import MANIFEST, REPORT, read_manifest
 from semaudit.metric import Level
 from semaudit.report.document import Report
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
@@ -51,7 +51,7 @@ def save(audit: Path, out: Path, metrics: Collection[str] = ()) -> int:
     _check_known(metrics, found.report)
     report = slim_report(found.report, frozenset(metrics))
     try:
-        manifest = slim_manifest(manifest_of(audit))
+        manifest = slim_manifest(read_manifest(audit))
     except (KeyError, TypeError) as error:
         raise AuditError(f"{audit / MANIFEST} is damaged; scan again") from error
     members = {

@@ -16,14 +16,18 @@ from semaudit.cli import (
     baseline,
     compare,
     config,
+    doctor,
     finetune,
     fourier,
     gate,
+    init,
     inspect,
     models,
     probes,
     report,
+    reproduce,
     scan,
+    verify,
 )
 from semaudit.cli.common import flowing, version
 from semaudit.errors import AuditError, SemauditError
@@ -62,6 +66,7 @@ app.callback()(version)
 for each in (
     *(scan.scan, gate.gate, report.report, compare.compare, fourier.fourier),
     *(inspect.inspect, finetune.finetune, config.config),
+    *(init.init, verify.verify, reproduce.reproduce, doctor.doctor),
 ):
     app.command(help=flowing(each))(each)
 app.add_typer(baseline.app, name="baseline")

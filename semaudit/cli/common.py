@@ -82,3 +82,25 @@ def print_verdicts(verdicts: Sequence[Verdict], form: str) -> None:
         from semaudit.report.terminal import print_verdicts as as_table
 
         as_table(verdicts, stdout())
+
+
+def require_format(form: str, among: Sequence[str] = ("table", "json")) -> None:
+    """Raise UsageError unless it is one of these."""
+    from semaudit.errors import UsageError, did_you_mean
+
+    if form not in among:
+        raise UsageError(f"--format {form!r}{did_you_mean(form, among)}: one of {', '.join(among)}")
+
+
+def print_lines(lines: Sequence[str], document: object, form: str) -> None:
+    """Print findings as lines of text, or all that was found as JSON."""
+    if form == "json":
+        import json
+
+        # In ASCII, which no terminal's or file's encoding can damage.
+        print(json.dumps(document, indent=1, allow_nan=False))
+        return
+    from semaudit.report.text import printable
+
+    for line in lines:
+        print(printable(line))

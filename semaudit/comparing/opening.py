@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from semaudit.comparing.plans import Plan
 from semaudit.errors import AuditError
-from semaudit.folder import MANIFEST, REPORT
+from semaudit.folder import MANIFEST, REPORT, read_manifest
 from semaudit.report.document import Report
 from semaudit.report.file import read_report
 from semaudit.store import SAMPLES, Samples
@@ -72,7 +71,7 @@ def opened(audit: Audit | Path | str) -> Opened:
         _require_finished(folder)
         report = read_report(folder / REPORT)
         samples = Samples(folder, report.layout)
-        return gathered(str(audit), report, samples, manifest_of(folder))
+        return gathered(str(audit), report, samples, read_manifest(folder))
     name = str(
         audit.manifest["settings"]["out"]["value"] or f"the audit of {audit.report.model.name}"
     )
@@ -93,36 +92,6 @@ def _require_finished(folder: Path) -> None:
             "scan leaves it; scan again"
         )
     raise AuditError(f"{folder} is no audit: it has no {REPORT}; name what --out of a scan wrote")
-
-
-def manifest_of(folder: Path) -> dict[str, Any]:
-    """Read the manifest of an audit's folder.
-
-    Raises:
-        AuditError: it is missing or damaged.
-    """
-    path = folder / MANIFEST
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise AuditError(f"{path} cannot be read: {reason}; scan again") from error
-    return read_manifest(text, path)
-
-
-def read_manifest(text: str, path: Path) -> dict[str, Any]:
-    """Read a manifest that is at ``path``.
-
-    Raises:
-        AuditError: it is none.
-    """
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise AuditError(f"{path} is damaged: it is not JSON; scan again") from error
-    if not isinstance(document, dict):
-        raise AuditError(f"{path} is damaged: it is no manifest of semaudit's; scan again")
-    return document
 
 
 def gathered(name: str, report: Report, samples: Samples, manifest: Mapping[str, Any]) -> Opened:

@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from semaudit.errors import ModelError, UsageError
+from semaudit.files import file_sha256
 from semaudit.models.construction import believable_arguments, construct
 from semaudit.models.factory import is_factory, open_factory
 from semaudit.models.files.contents import Contents, read
@@ -23,7 +24,6 @@ from semaudit.models.tags import other_statistics
 from semaudit.models.timm_models import opened_timm, require_known
 from semaudit.models.torchvision_models import PREFIX as TORCHVISION
 from semaudit.models.torchvision_models import torchvision_stated
-from semaudit.models.weights import file_sha256
 
 DISPUTED = "disputed_statistics"
 """The key of a provenance under which stand other means and standard deviations that a file which

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from semaudit.errors import ModelError
+from semaudit.files import file_sha256
 from semaudit.models.architectures import Preference, Recognised, by_dialect, nearest
 from semaudit.models.description import Candidate, Description, Listed
 from semaudit.models.files.contents import Contents, find_file, read
@@ -19,7 +20,6 @@ from semaudit.models.programs.outline import Outline
 from semaudit.models.programs.torchscript_outline import outline_torchscript
 from semaudit.models.recognition import in_words, recognised, shapes_of
 from semaudit.models.stated import read_stated
-from semaudit.models.weights import file_sha256
 
 LONGEST = 200
 """Characters shown of what was saved beside a program."""

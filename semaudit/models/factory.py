@@ -15,9 +15,9 @@ from types import ModuleType
 from torch import nn
 
 from semaudit.errors import ModelError, UsageError, did_you_mean
+from semaudit.files import file_sha256
 from semaudit.models.opened import Opened, Provenance
 from semaudit.models.stated import Stated, read_stated
-from semaudit.models.weights import file_sha256
 from semaudit.userfile import import_file, module_name
 
 NOT_FACTORIES = ("hf-hub:", "hf_hub:", "local-dir:", "torchvision:")

@@ -34,13 +34,16 @@ def test_the_commands() -> None:
         "baseline show",
         "compare",
         "config",
+        "doctor",
         "finetune",
         "fourier",
         "gate",
+        "init",
         "inspect",
         "models describe",
     ]
-    expected += [*(f"probes {each}" for each in probes), "report", "scan"]
+    expected += [*(f"probes {each}" for each in probes), "report", "reproduce"]
+    expected += ["scan", "verify"]
     assert sorted(COMMANDS) == expected
 
 
@@ -91,6 +94,10 @@ def test_the_version(process: Run, cli: Run) -> None:
         "finetune --help",
         "compare --help",
         "baseline save --help",
+        "init --help",
+        "doctor --help",
+        "reproduce --help",
+        "verify --help",
         "probes --help",
         "probes check -h",
         "config",

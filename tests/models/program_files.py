@@ -16,8 +16,8 @@ from foreign_models import (
 )
 from torch import nn
 
+from semaudit.files import file_sha256
 from semaudit.models.opened import Opened
-from semaudit.models.weights import file_sha256
 
 DEMO_SIZE = (3, 224, 224)
 ARGUMENTS = {"test_vit": {"img_size": 64}}

@@ -24,9 +24,9 @@ from shared import Run
 from torch import Tensor, nn
 
 from semaudit.errors import ModelError
+from semaudit.files import file_sha256
 from semaudit.models.describe import describe
 from semaudit.models.description import Description, Port, Program
-from semaudit.models.weights import file_sha256
 
 CONFIG = {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6], "crop_pct": 0.9}
 STATED = {"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6), "crop_pct": 0.9}

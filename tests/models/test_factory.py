@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from semaudit.errors import ModelError, UsageError
+from semaudit.files import file_sha256
 from semaudit.models.factory import is_factory, open_factory
-from semaudit.models.weights import file_sha256
 
 SOURCE = """
 import torch

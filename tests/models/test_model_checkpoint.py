@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from semaudit.errors import ModelError, UsageError
+from semaudit.files import file_sha256
 from semaudit.models import PreprocessingOverrides, candidates, load, weights_sha256
 from semaudit.models.files.contents import read
 from semaudit.models.files.sniff import sniff
-from semaudit.models.weights import file_sha256
 
 ARCH = "test_resnet"
 

@@ -7,18 +7,23 @@ from typing import Annotated
 
 import typer
 
+from semaudit.cli.completing import batteries
+
 _PANEL = "Battery"
 
 Select = Annotated[
     list[str] | None,
     typer.Option(
         help="quick, standard, full, a family, a probe or a glob; repeatable.",
+        autocompletion=batteries,
         rich_help_panel=_PANEL,
     ),
 ]
 Ignore = Annotated[
     list[str] | None,
-    typer.Option(help="Leave out, named the same way.", rich_help_panel=_PANEL),
+    typer.Option(
+        help="Leave out, named the same way.", autocompletion=batteries, rich_help_panel=_PANEL
+    ),
 ]
 Battery = Annotated[
     Path | None,

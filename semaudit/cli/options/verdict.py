@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
+from semaudit.cli.completing import metrics
 from semaudit.cli.rendering import FORMAT_HELP, WRITE_HELP
 
 _PANEL = "Verdict"
 
 FailOn = Annotated[
     list[str] | None,
-    typer.Option(help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable.", rich_help_panel=_PANEL),
+    typer.Option(
+        help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable.",
+        autocompletion=metrics,
+        rich_help_panel=_PANEL,
+    ),
 ]
 Baseline = Annotated[
     Path | None,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from semaudit.files import file_sha256
 from semaudit.models.opened import Opened
 from semaudit.models.programs.adapters import Adapted
 from semaudit.models.stated import Stated
-from semaudit.models.weights import file_sha256
 
 
 def opened_program(

@@ -1,0 +1,41 @@
+"""``semaudit init``: the settings and the workflow that a project begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def init(
+    model: Annotated[
+        str | None, typer.Argument(help="A name or a file, for semaudit.yaml.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Its pictures, for semaudit.yaml.")] = None,
+    audit: Annotated[
+        Path | None,
+        typer.Option("--from", help="Audit whose settings to take, and to propose limits from."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Write a commented semaudit.yaml and a workflow for GitHub.
+
+    With --from the limits are those that the audit passes with headroom, by its intervals; what
+    its pictures are too few to decide is left out, which a comment says.
+
+    Exit codes:
+    0 written
+    2 a file is there already, or cannot be written
+    3 the audit cannot be read
+    """
+    from semaudit.cli.common import print_lines
+    from semaudit.starting.write import start
+
+    given = {"model": model, "data": None if data is None else str(data)}
+    named = {name: value for name, value in given.items() if value is not None}
+    started = start(Path(), audit, named, force=force)
+    lines = [f"wrote {path}" for path in started.files]
+    lines += [f"limit proposed: {limit}" for limit in started.proposal.limits]
+    lines += [f"no limit: {reason}" for reason in started.proposal.skipped]
+    print_lines(lines, None, "table")

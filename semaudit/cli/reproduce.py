@@ -1,0 +1,78 @@
+"""``semaudit reproduce``: repeat a scan from its manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semaudit.cli.common import print_lines, require_format
+
+_AGAIN = "What the audit named"
+
+
+def reproduce(
+    audit: Annotated[Path, typer.Argument(help="Audit folder, as --out of a scan wrote it.")],
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Share of a figure by which it may be off.")
+    ] = 0.001,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the model is now; or its factory, which is run.", rich_help_panel=_AGAIN
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Where the pictures are now.", rich_help_panel=_AGAIN)
+    ] = None,
+    arch: Annotated[
+        str | None,
+        typer.Option(
+            help="Architecture of the checkpoint; or its factory, which is run.",
+            rich_help_panel=_AGAIN,
+        ),
+    ] = None,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(help="Python file of the scan; it is run.", rich_help_panel=_AGAIN),
+    ] = None,
+    unsafe_load: Annotated[
+        bool,
+        typer.Option(
+            "--unsafe-load",
+            help="Open the model's file even where that runs code in it.",
+            rich_help_panel=_AGAIN,
+        ),
+    ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(help="auto, cuda, cuda:N, mps or cpu.", rich_help_panel=_AGAIN),
+    ] = None,
+    format: Annotated[str, typer.Option(help="table or json.")] = "table",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Repeat a scan from its manifest, and say whether every figure came back.
+
+    Model and pictures are those that the audit names, and are refused unless the hash of the
+    weights and the fingerprint of the pictures are the same. What runs code (a factory, a plugin,
+    --unsafe-load) has to be given again. The audit itself is not changed.
+
+    Exit codes:
+    0 every figure and verdict came back, to the last bit or within the tolerance
+    1 some did not
+    2 the command line is wrong, or something has to be given again
+    3 the scan cannot be repeated
+    """
+    require_format(format)
+    from semaudit.cli.progress import Seen, live
+
+    with live(Seen(), shown=not quiet) as watch:
+        from semaudit.inspecting.reopen import Given
+        from semaudit.reproducing import words
+        from semaudit.reproducing.again import reproduce
+
+        given = Given(model, data, arch, tuple(plugin or ()), unsafe_load, device)
+        found = reproduce(audit, given=given, tolerance=tolerance, watch=watch)
+    print_lines(words.lines(found), words.as_json(found), format)
+    raise typer.Exit(found.exit_code)

@@ -1,0 +1,1 @@
+"""Doctoring: what is installed, what runs here, and whether known answers come out."""

@@ -1,0 +1,1 @@
+"""Starting: the settings and the workflow that a project begins with."""

@@ -1,0 +1,124 @@
+"""Limits with headroom, proposed from what an audit measured."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from semaudit import gates, statistics
+from semaudit.columns import values
+from semaudit.folder import REPORT
+from semaudit.gates.shipped import recorded_metrics
+from semaudit.report.document import Outcome, Report
+from semaudit.report.file import read_report
+from semaudit.store import Samples
+
+HEADROOM = 0.1
+"""How far beyond its interval a limit lies, as a share of it: the next model may differ a bit."""
+
+_READABLE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What an audit supports.
+
+    Attributes:
+        limits: each decided, and passed, by the audit itself.
+        skipped: what cannot be limited yet, and why.
+    """
+
+    limits: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
+def propose(audit: Path) -> Proposal:
+    """Propose limits that an audit passes, decided and not inconclusive.
+
+    Raises:
+        AuditError: it cannot be read.
+    """
+    report = read_report(audit / REPORT)
+    samples = Samples(audit, report.layout)
+    samples.check(report.data.pictures)
+    if report.degenerate is not None:
+        return Proposal((), (f"the model is degenerate ({report.degenerate}): nothing to limit",))
+    if report.data.smoke_test or report.model.guessed_architecture:
+        return Proposal((), ("a smoke test or a guessed architecture decides nothing",))
+    wanted = _wanted(report)
+    limits, skipped = [], []
+    for subject in wanted:
+        limit = _limit(subject, len(wanted), samples, report, audit)
+        if limit is None:
+            skipped.append(
+                f"{subject[0]} cannot be limited by as few as {report.data.pictures:,} pictures"
+            )
+        else:
+            limits.append(limit)
+    return _decided(limits, skipped, samples, report, audit)
+
+
+def _wanted(report: Report) -> list[tuple[str, bool]]:
+    """What a project limits first, and whether from above."""
+    wanted = [("accuracy", False)] if report.data.labelled else []
+    flips = report.model.activation != "none"
+    for metric in ("flip_rate", "shift") if flips else ("shift",):
+        if report.estimate(metric) is not None:
+            wanted.append((metric, True))
+    metric = "flip_rate" if flips else "shift"
+    wanted += [
+        (f"{metric}[{family}]", True)
+        for family in report.layout.families
+        if report.estimate(metric, "family", family) is not None
+    ]
+    return wanted
+
+
+def _bound(text: str, samples: Samples, report: Report, audit: Path) -> gates.BoundGate:
+    gate = gates.parse(text)
+    metrics = recorded_metrics(report, [gate.metric], audit)
+    layout, labelled = samples.layout, report.data.labelled
+    return gates.bind([gate], metrics, layout, labelled, report.model.activation)[0]
+
+
+def _limit(
+    subject: tuple[str, bool], count: int, samples: Samples, report: Report, audit: Path
+) -> str | None:
+    """A readable limit beyond the interval at the level of one of ``count`` gates."""
+    name, at_most = subject
+    bound = _bound(f"{name}{'<=' if at_most else '>='}0.5", samples, report, audit)
+    numbers = values(samples, bound.metric, [bound.part])[:, 0]
+    low, high = statistics.mean_evidence(numbers, bound.bounds).interval(gates.ALPHA / count)
+    if at_most:
+        limit = readable(high * (1 + HEADROOM), up=True)
+        return f"{name}<={limit:g}" if limit <= bound.bounds[1] / 2 else None
+    limit = readable(low * (1 - HEADROOM), up=False)
+    mean = float(numbers.mean())
+    return f"{name}>={limit:g}" if limit >= mean / 2 else None
+
+
+def _decided(
+    limits: list[str], skipped: list[str], samples: Samples, report: Report, audit: Path
+) -> Proposal:
+    """Keep what the audit passes when all are judged together."""
+    while limits:
+        bound = [_bound(limit, samples, report, audit) for limit in limits]
+        verdicts = gates.judge_report(bound, samples, report)
+        undecided = [each.gate for each in verdicts if each.outcome is not Outcome.PASS]
+        if not undecided:
+            break
+        skipped += [f"{gate} would be inconclusive here" for gate in undecided]
+        limits = [limit for limit in limits if limit not in undecided]
+    return Proposal(tuple(limits), tuple(skipped))
+
+
+def readable(value: float, *, up: bool) -> float:
+    """The nearest short number that is no smaller, or with ``up`` false no larger."""
+    if value <= 0:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(value))
+    steps = [step * power for step in _READABLE]
+    within = [s for s in steps if (s >= value if up else s <= value)]
+    found = (min(within) if up else max(within)) if within else value
+    return float(f"{found:.3g}")

@@ -1,0 +1,57 @@
+"""Writes what a project starts with; never over what is there, unless told so."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from semaudit.errors import UsageError
+from semaudit.files import appearing_file, check_file_below, folders_made
+from semaudit.settings import YAML_FILE
+from semaudit.starting.configuration import configuration, settings_of
+from semaudit.starting.proposing import Proposal, propose
+from semaudit.starting.workflow import WORKFLOW
+
+WORKFLOW_FILE = Path(".github/workflows/semaudit.yml")
+
+
+@dataclass(frozen=True)
+class Started:
+    """What was written, and the limits that were proposed."""
+
+    files: tuple[Path, ...]
+    proposal: Proposal
+
+
+def start(folder: Path, audit: Path | None, given: dict[str, Any], *, force: bool) -> Started:
+    """Write semaudit.yaml and the workflow, both or neither.
+
+    Args:
+        folder: of the project.
+        audit: whose settings and figures to start from.
+        given: the model and the pictures, where they were named.
+        force: whether to replace what is there.
+
+    Raises:
+        UsageError: one is there, or cannot be written.
+        AuditError: the audit cannot be read.
+    """
+    texts = {folder / YAML_FILE: "", folder / WORKFLOW_FILE: WORKFLOW}
+    for path in texts:
+        if path.exists() and not force:
+            raise UsageError(f"{path} is there already; --force replaces it")
+        check_file_below(path)
+    proposal = Proposal((), ()) if audit is None else propose(audit)
+    known = {} if audit is None else settings_of(audit)
+    remarks = proposal.skipped
+    if proposal.limits:
+        remarks = ("Proposed from the intervals of an audit, which passes them.", *remarks)
+    text = configuration({**known, **given}, proposal.limits, remarks)
+    texts[folder / YAML_FILE] = text
+    with ExitStack() as stack:
+        for path, content in texts.items():
+            stack.enter_context(folders_made(path.parent))
+            stack.enter_context(appearing_file(path)).write_text(content, encoding="utf-8")
+    return Started(tuple(texts), proposal)

@@ -1,0 +1,75 @@
+"""What verifying found, in words and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from semaudit.report.text import number
+from semaudit.verifying.check import Verified
+
+SHOWN = 5
+
+
+def lines(found: Verified) -> list[str]:
+    """A line a finding; the last one is the verdict."""
+    said = []
+    if found.held is None:
+        said.append("no hashes on record: the audit was made before semaudit kept them")
+    else:
+        held = found.held
+        for name in held.changed:
+            said.append(f"changed: {name} is not what the scan wrote")
+        for name in held.missing:
+            said.append(f"missing: {name} is on record and not there")
+        for name in held.added:
+            said.append(f"added: {name} is not of the scan, and nothing vouches for it")
+        said.append(f"{len(held.same)} of {_recorded(found)} files have the hashes on record")
+    said += _figures(found)
+    said.append(f"manifest.json has SHA-256 {found.manifest_sha256}, which no other file keeps")
+    said.append(
+        {0: "The audit is as it was written.", 1: "The audit is NOT as it was written."}.get(
+            found.exit_code, "Whether the audit is as it was written cannot be told."
+        )
+    )
+    return said
+
+
+def as_json(found: Verified) -> dict[str, Any]:
+    """The same, fit for JSON."""
+    held = found.held
+    return {
+        "verified": found.exit_code == 0,
+        "manifest_sha256": found.manifest_sha256,
+        "hashes_on_record": held is not None,
+        **{
+            name: [] if held is None else list(getattr(held, name))
+            for name in ("same", "changed", "missing", "added")
+        },
+        "figures": found.recomputed,
+        "disagreeing": [
+            {"figure": each.name, "report": each.before, "tables": each.after}
+            for each in found.disagreeing
+        ],
+        "unreadable": found.unreadable,
+    }
+
+
+def _recorded(found: Verified) -> int:
+    assert found.held is not None
+    return sum(len(part) for part in (found.held.same, found.held.changed, found.held.missing))
+
+
+def _figures(found: Verified) -> list[str]:
+    if found.unreadable is not None:
+        return [f"the report cannot be held against the tables: {found.unreadable}"]
+    if not found.disagreeing:
+        return [f"{found.recomputed:,} figures of report.json follow from the tables"]
+    said = [
+        f"report.json says {each.name} = {_said(each.before)}, and the tables {_said(each.after)}"
+        for each in found.disagreeing[:SHOWN]
+    ]
+    return [*said, f"{len(found.disagreeing):,} figures of report.json are not the tables'"]
+
+
+def _said(value: float | None) -> str:
+    return "nothing" if value is None else number(value)

@@ -1,0 +1,114 @@
+"""`semaudit init`: valid settings, limits that hold, nothing overwritten; the path to a CI job."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from shared import ARCH, Run, paint
+
+from semaudit.settings import RUNS_CODE, Settings, resolve
+from semaudit.starting.proposing import readable
+
+
+@pytest.fixture
+def plenty(tmp_path: Path) -> Path:
+    """Enough pictures to decide something."""
+    (tmp_path / "photos").mkdir()
+    return paint(tmp_path / "photos", each=30)
+
+
+def scan(checkpoint: Path, pictures: Path, cli: Run, *more: str) -> int:
+    words = ("--arch", ARCH, "--img-size", "32", "--data", str(pictures), "--device", "cpu")
+    ended = cli("scan", str(checkpoint), *words, "--select", "quick", "--no-gradients", *more)
+    return ended.code
+
+
+def test_every_line_is_a_valid_setting(cli: Run, tmp_path: Path) -> None:
+    ended = cli("init")
+    assert (ended.code, ended.stderr) == (0, "")
+    text = (tmp_path / "semaudit.yaml").read_text(encoding="utf-8")
+    assert resolve(folder=tmp_path, environment={}).settings == Settings()
+    bare = re.sub(r"^# ([a-z_]+: )", r"\1", text, flags=re.MULTILINE)
+    (tmp_path / "all.yaml").write_text(bare, encoding="utf-8")
+    keys = set(yaml.safe_load(bare))
+    assert keys >= set(Settings.model_fields) - set(RUNS_CODE) - {
+        *("out", "format", "quiet", "exit_zero")
+    }
+    settings = resolve(config=tmp_path / "all.yaml", environment={}).settings
+    assert settings.fail_on == ("flip_rate<=0.05", "accuracy>=0.7")
+    expected = {"model": "model.pt", "data": Path("photos/"), "fail_on": settings.fail_on}
+    assert settings == Settings().model_copy(update=expected)
+
+
+def test_the_workflow_is_one(cli: Run, tmp_path: Path) -> None:
+    cli("init")
+    text = (tmp_path / ".github/workflows/semaudit.yml").read_text(encoding="utf-8")
+    steps = yaml.safe_load(text)["jobs"]["audit"]["steps"]
+    assert any(step.get("run") == "semaudit scan --out audit" for step in steps)
+    assert "${{" not in "".join(step.get("run", "") for step in steps)
+
+
+def test_nothing_is_overwritten(cli: Run, tmp_path: Path) -> None:
+    (tmp_path / "semaudit.yaml").write_text("seed: 1\n", encoding="utf-8")
+    ended = cli("init")
+    assert ended.code == 2
+    assert "--force" in ended.stderr
+    assert (tmp_path / "semaudit.yaml").read_text(encoding="utf-8") == "seed: 1\n"
+    assert not (tmp_path / ".github").exists()
+    assert cli("init", "--force").code == 0
+    assert "seed: 1" not in (tmp_path / "semaudit.yaml").read_text(encoding="utf-8")
+
+
+def test_hostile_names_stay_values(cli: Run, tmp_path: Path) -> None:
+    name = 'a: b\n"#\x1b{é}'
+    assert cli("init", name, "--data", "x\nseed: 3").code == 0
+    settings = resolve(folder=tmp_path, environment={}).settings
+    assert (settings.model, settings.seed) == (name, 0)
+    assert settings.data == Path("x\nseed: 3")
+
+
+def test_no_audit(cli: Run, tmp_path: Path) -> None:
+    assert cli("init", "--from", "nowhere").code == 3
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_few_pictures_decide_little_and_a_comment_says_so(
+    audited: Path, cli: Run, tmp_path: Path
+) -> None:
+    ended = cli("init", "--from", str(audited))
+    assert ended.code == 0
+    assert "no limit:" in ended.stdout
+    text = (tmp_path / "semaudit.yaml").read_text(encoding="utf-8")
+    assert "as few as 12 pictures" in text
+
+
+def test_from_an_audit_to_a_failing_job_to_a_passing_one(
+    checkpoint: Path, plenty: Path, cli: Run, tmp_path: Path
+) -> None:
+    """What the README tells a newcomer to do."""
+    assert scan(checkpoint, plenty, cli, "--out", "first") == 0
+    ended = cli("init", "--from", "first")
+    assert ended.code == 0
+    assert "limit proposed: flip_rate" in ended.stdout
+    limits = resolve(folder=tmp_path, environment={}).settings.fail_on
+    assert limits
+    assert cli("gate", "first").code == 0
+    # A limit that the model cannot keep fails the job; the proposed ones pass again.
+    good = (tmp_path / "semaudit.yaml").read_text(encoding="utf-8")
+    strict = good.replace("fail_on:\n", "fail_on:\n  - score>=99.9\n")
+    (tmp_path / "semaudit.yaml").write_text(strict, encoding="utf-8")
+    assert cli("scan", "--out", "audit", "--quiet").code == 1
+    (tmp_path / "semaudit.yaml").write_text(good, encoding="utf-8")
+    ended = cli("scan", "--out", "audit", "--quiet")
+    assert ended.code == 0, ended
+
+
+@pytest.mark.parametrize(
+    ("value", "up", "expected"),
+    [(0.319, True, 0.4), (0.321, False, 0.3), (0.05, True, 0.05), (0.95, False, 0.9), (0, True, 0)],
+)
+def test_readable(value: float, up: bool, expected: float) -> None:
+    assert readable(value, up=up) == expected
