@@ -60,6 +60,8 @@ def where(case: Case) -> str:
         if case.before.strength == 0:
             return f"at any strength: already at {after}"
         return f"at {after}"
+    if case.random:
+        return "cannot be told: the answer is random here"
     if not case.leap:
         return "nowhere, and the output does not move at all"
     kind = "steepest from" if case.activation == "none" else "nowhere; steepest from"
@@ -70,6 +72,8 @@ def turned(case: Case) -> str:
     """From which answer to which."""
     if case.activation == "none":
         return ""
+    if case.random:
+        return "random: the same picture gets others in a second run"
     if not case.flips:
         return f"it stays {case.decided(case.after)}"
     if case.activation == "sigmoid":
@@ -89,6 +93,8 @@ def leap(case: Case) -> str:
     if math.isnan(case.share):
         return "the output does not move along the ladder"
     made = f"{probability(case.share)} of all that the output moves up to {strength(_end(case))}"
+    if case.random:
+        return f"{made}, by chance"
     if not case.flips:
         even = 1 / (len(case.sweep.even) - 1)
         return f"{made} (an even drift: {percent(even)})"

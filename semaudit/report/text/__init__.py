@@ -29,6 +29,7 @@ from semaudit.report.text.rows import (
     FLIP_HEADERS,
     RESIZE_HEADERS,
     VERDICT_HEADERS,
+    WORDS,
     WORST_HEADERS,
     family_headers,
     family_rows,
@@ -37,6 +38,7 @@ from semaudit.report.text.rows import (
     probe_rows,
     resize_rows,
     verdict_rows,
+    word,
     worst_rows,
 )
 from semaudit.report.text.sentences import (
@@ -62,6 +64,7 @@ __all__ = [
     "RESIZE_HEADERS",
     "SHOWN",
     "VERDICT_HEADERS",
+    "WORDS",
     "WORST_CASE_HEADERS",
     "WORST_HEADERS",
     "change_facts",
@@ -92,6 +95,7 @@ __all__ = [
     "sparkline",
     "subject",
     "verdict_rows",
+    "word",
     "worst_case_rows",
     "worst_rows",
 ]
