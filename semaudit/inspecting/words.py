@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from semaudit.inspecting.case import Case
-from semaudit.report.text import number, percent
+from semaudit.report.text import number, percent, similarity
 
 LEAP = 0.5
 """From this share of the whole way on, the break is called a leap."""
@@ -113,8 +113,7 @@ def _end(case: Case) -> float:
 def moved(case: Case) -> str:
     """How far the picture had moved."""
     each = case.moved
-    alike = "> 0.9999" if 0.99995 <= each.ssim < 1 else f"{each.ssim:.4f}"
-    return f"RMS {number(each.rms)}, L-infinity {number(each.linf)}, SSIM {alike}"
+    return f"RMS {number(each.rms)}, L-infinity {number(each.linf)}, SSIM {similarity(each.ssim)}"
 
 
 def turn(case: Case) -> str:

@@ -57,6 +57,8 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     ):
         if content:
             console.print(make_table(title, headers, content))
+            if headers is text.GRADIENT_HEADERS:
+                console.print(Text(f"{text.GRADIENT_NOTE}\n", style="dim"))
     print_verdicts(report.verdicts, console)
     print_changes(report.baseline, console)
     if rows:

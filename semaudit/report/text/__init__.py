@@ -8,6 +8,7 @@ from semaudit.report.text.changed import (
 )
 from semaudit.report.text.depth import (
     GRADIENT_HEADERS,
+    GRADIENT_NOTE,
     WORST_CASE_HEADERS,
     gradient_rows,
     worst_case_rows,
@@ -23,6 +24,7 @@ from semaudit.report.text.numbers import (
     printable,
     short,
     signed,
+    similarity,
     sparkline,
 )
 from semaudit.report.text.rows import (
@@ -60,6 +62,7 @@ __all__ = [
     "FLIP_HEADERS",
     "GATE_NOTE",
     "GRADIENT_HEADERS",
+    "GRADIENT_NOTE",
     "LONGEST_NOTE",
     "RESIZE_HEADERS",
     "SHOWN",
@@ -92,6 +95,7 @@ __all__ = [
     "resize_rows",
     "short",
     "signed",
+    "similarity",
     "sparkline",
     "subject",
     "verdict_rows",
