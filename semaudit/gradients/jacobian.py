@@ -107,7 +107,7 @@ def spectral(point: Point, steps: int, tolerance: float = CONVERGED) -> dict[str
         span = _Span(logits)
         # Not from the top class, which is often nearly a singular vector of a smaller value: on the
         # demo network the search then stayed at 0.83 of the largest, with a residual of 0.03.
-        drawn = _on_sphere(point, logits.shape[1], stream=0)
+        drawn = span.beside(_on_sphere(point, logits.shape[1], stream=0))
         span.add(drawn, point.pulled(drawn))
         rows = torch.arange(len(logits), device=logits.device)
         for step in range(steps):

@@ -14,8 +14,8 @@ GRADIENT_HEADERS = ("at the pictures", "of the clean class's logit", "of the los
 
 GRADIENT_NOTE = (
     "Logits, or nats of the loss, per unit of L2 of the whole picture, full scale being 1. High is "
-    "worse, but of gradient_snr, boundary_l2 and boundary_linf, where low is. ± is a standard error; "
-    "jacobian_spectral is a lower bound, and has converged where its residual is 0.05 or less."
+    "worse, but of gradient_snr, boundary_l2 and boundary_linf, where low is. ± is a standard "
+    "error; jacobian_spectral is a lower bound, converged where its residual is 0.05 or less."
 )
 
 _LOSS = "loss_"
