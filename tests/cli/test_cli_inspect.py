@@ -254,7 +254,7 @@ def test_other_pictures(cli: Run, made: Path, pictures: Path, tmp_path: Path) ->
     ended = cli("inspect", str(made), "--data", str(other), "--worst", "1", "--out", "x")
     assert ended.code == 0
     assert "warning: " in ended.stdout
-    assert "in the audit: another device or precision, other pictures" in " ".join(
+    assert "in the audit: another model with the same weights, another device" in " ".join(
         ended.stdout.split()
     )
     for file in other.rglob("*.png"):
