@@ -11,7 +11,7 @@ from torch import Tensor
 from semaudit.battery import Battery
 from semaudit.errors import GateError, ModelError, UsageError, last_line, out_of_memory
 from semaudit.gates import Gate
-from semaudit.gradients import survey
+from semaudit.gradients import Ability, survey
 from semaudit.images import as_float
 from semaudit.layout import ADVERSARIAL_FAMILY
 from semaudit.measure import Asked
@@ -23,7 +23,7 @@ from semaudit.report.document import Doubt
 from semaudit.settings import FLAG, Resolved, Settings
 from semaudit.taxonomy import Taxonomy
 from semaudit.worst import CHEAP, FULL, Effort, Hunt
-from semaudit.worst.findings import raised
+from semaudit.worst.findings import Finding, raised
 from semaudit.worst.frames import BALLS
 from semaudit.worst.masking import examine
 
@@ -129,10 +129,31 @@ def effort_of(settings: Settings, chosen: Battery) -> Effort:
     return (FULL if full else CHEAP).towards(settings.worst_objective)
 
 
-def doubted(asked: Asked, classifier: Classifier, data: Data, settings: Settings) -> list[Doubt]:
+def doubted(
+    asked: Asked,
+    classifier: Classifier,
+    battery: Sequence[Probe],
+    data: Data,
+    settings: Settings,
+) -> list[Doubt]:
     """Look, on a few pictures, for signs that worst cases and gradients do not tell the truth."""
     if asked.ability is None:
         return []
+    found = _examined(asked, asked.ability, classifier, data, settings)
+    return [Doubt(**asdict(each)) for each in (*_blind(asked, battery), *found)]
+
+
+def _blind(asked: Asked, battery: Sequence[Probe]) -> list[Finding]:
+    """Balls are too large to be searched by chance; the few parameters of a change are not."""
+    balls = [probe.name for probe in battery if probe.perturbation in BALLS]
+    if asked.hunt is None or asked.hunt.gradients is not None or not balls:
+        return []
+    return [raised("searched_without_gradients", f"no gradient led {', '.join(balls)}")]
+
+
+def _examined(
+    asked: Asked, ability: Ability, classifier: Classifier, data: Data, settings: Settings
+) -> Sequence[Finding]:
     few = some(settings, EXAMINED) if on_disk(data) else settings
     taken: list[Tensor] = []
     image_ids: list[str] = []
@@ -148,12 +169,10 @@ def doubted(asked: Asked, classifier: Classifier, data: Data, settings: Settings
     while count:  # fewer, where so many do not fit into memory or are not taken by the model
         part, names = images[:count], image_ids[:count]
         try:
-            found = examine(classifier, asked.ability, part, names, settings.seed, effort)
+            return examine(classifier, ability, part, names, settings.seed, effort)
         except (ModelError, RuntimeError, MemoryError) as error:
             if not (isinstance(error, ModelError) or out_of_memory(error)):
                 raise
             why = "out of memory" if out_of_memory(error) else last_line(error)
             count //= 2
-            continue
-        return [Doubt(**asdict(each)) for each in found]
-    return [Doubt(**asdict(raised("checks_failed", why)))]
+    return [raised("checks_failed", why)]

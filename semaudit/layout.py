@@ -26,6 +26,10 @@ ADVERSARIAL_FAMILY = "adversarial"
 ASIDE = (NOISE_FLOOR_FAMILY, ADVERSARIAL_FAMILY)
 """Families that stand beside the whole: the mean over drawn changes holds no worst case."""
 
+ALONG = (NOISE_FLOOR_FAMILY, "noise", "blur", "photometric", "subpixel_shift")
+"""The families, and the probe, along which gradients are taken: what leaves points where they were,
+or nearly so, for a gradient that moves with the picture has turned without a fault of the model."""
+
 
 @dataclass(frozen=True)
 class Track:

@@ -46,6 +46,10 @@ SCORE = Metric("score", "jump", "path", (0, 100), True, "Continuity score: 100 x
 NOISE_FLOOR = Metric(
     "noise_floor", "shift", "rung", (0, 1), True, "Shift of clean pictures in another batch."
 )
+CONVERGED = 0.05
+"""The residual up to which `jacobian_spectral`, a lower bound, counts as the norm itself: what it
+lacks goes with the square of the residual."""
+
 TRANSPORT = "transport"
 """The metric that needs a tree of classes."""
 

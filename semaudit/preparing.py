@@ -157,7 +157,7 @@ def prepare(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Prepa
         reference=reference,
         notes=(*notes, *([] if taxonomy is None else [taxonomy.note]), *left_out),
         warnings=preprocessing_warnings(classifier, data, settings),
-        doubts=doubted(asked, classifier, data, settings),
+        doubts=doubted(asked, classifier, battery, data, settings),
         compared=compare_preprocessing(classifier, source)
         if settings.compare_preprocessing
         else None,

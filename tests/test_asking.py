@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from known_models import ON_CPU, Linear, classifier, pictures
@@ -12,10 +13,15 @@ from torch import Tensor, nn
 import semaudit
 from semaudit.asking import QUICK_SAMPLES, SAMPLES, ask, effort_of, refuse_idle_flags, selected
 from semaudit.battery import open_battery
-from semaudit.errors import UsageError
-from semaudit.gates.judging import Outcome
+from semaudit.errors import GateError, UsageError
+from semaudit.gates.binding import bind
+from semaudit.gates.converging import too_low
+from semaudit.gates.grammar import parse
+from semaudit.gates.judging import Outcome, exit_code
+from semaudit.metric import CONVERGED
 from semaudit.metrics import METRICS
 from semaudit.probes import load_probes, select_battery
+from semaudit.report.terminal import to_text
 from semaudit.settings import Settings, resolve
 from semaudit.worst import CHEAP, FULL
 
@@ -172,6 +178,88 @@ def test_a_model_without_gradients_is_searched_all_the_same() -> None:
     assert audit.report.estimate("gradient_turn") is None
     assert audit.report.estimate("jacobian_frobenius") is not None
     assert audit.report.estimate("shift", "probe", "worst_linf") is not None
+
+
+def test_a_limit_that_can_have_no_value_is_refused_at_once() -> None:
+    with pytest.raises(UsageError, match="gradients are taken along identity, noise, blur"):
+        scan(linear(), select=["noise", "worst_linf"], fail_on=["gradient_turn[worst_linf]<=0.5"])
+
+
+def test_a_limit_on_a_search_that_is_not_there_says_how_to_add_it() -> None:
+    with pytest.raises(UsageError, match=r"matches nothing: .*--worst-case"):
+        scan(linear(), select=["noise"], fail_on=["flip_rate[worst_linf@1]<=0.2"])
+
+
+def test_a_limit_on_an_audit_without_gradients_says_so() -> None:
+    audit = scan(linear(), select=["noise"], gradients=False)
+    metrics = {each.name: each.metric for each in audit.report.metrics}
+    with pytest.raises(GateError, match="made with --no-gradients"):
+        bind([parse("curvature_gradient<=0.5")], metrics, audit.report.layout, False, "softmax")
+
+
+def test_a_gate_without_a_value_is_an_error_on_the_screen_as_in_the_exit_code() -> None:
+    audit = scan(Detached(), select=["noise"], fail_on=["gradient_turn[noise]<=0.5"])
+    (verdict,) = audit.verdicts
+    assert (verdict.outcome, verdict.value) == (Outcome.INCONCLUSIVE, None)
+    screen = to_text(audit.report)
+    assert "ERROR" in screen
+    assert "gates: 1 error" in screen
+    assert "INCONCLUSIVE" not in screen
+    code = exit_code([verdict], degenerate=False, accept_inconclusive=True, exit_zero=True)
+    assert code == 3
+
+
+def test_no_gate_passes_on_a_norm_that_has_not_converged() -> None:
+    audit = scan(linear(), select=["noise"])
+    residuals = audit.images()["jacobian_spectral_residual"]
+    assert (residuals <= CONVERGED).all()
+    limits = [parse("jacobian_spectral<=1e6"), parse("jacobian_spectral>=1e-6")]
+    metrics = {each.name: each.metric for each in audit.report.metrics}
+    bound = bind(limits, metrics, audit.report.layout, False, "softmax")
+    stored = Stored(residuals.to_numpy())
+    assert [too_low(each, stored) for each in bound] == [None, None]
+    stored.residuals = np.where(np.arange(len(residuals)) < 2, 0.3, residuals)
+    above, below = (too_low(each, stored) for each in bound)
+    assert above is not None
+    assert "lower bound and has not converged on 2 of 12 pictures" in above
+    assert below is None
+
+
+class Stored:
+    """Samples that hold nothing but norms of 1 and residuals."""
+
+    def __init__(self, residuals: np.ndarray) -> None:
+        self.residuals = residuals
+
+    def image(self, column: str) -> np.ndarray:
+        return self.residuals if column.endswith("residual") else np.ones(len(self.residuals))
+
+
+class Raising(Detached):
+    """A network that cannot be asked for gradients at all."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.requires_grad:
+            raise RuntimeError("no training here")
+        return self.inner(images)
+
+
+@pytest.mark.parametrize("module", [Detached(), Raising()], ids=["detached", "raising"])
+def test_no_gate_passes_on_a_worst_case_that_was_looked_for_blindly(module: nn.Module) -> None:
+    limits = ["shift[worst_linf]<=0.99", "flip_rate[noise]<=0.999"]
+    audit = scan(module, select=["noise", "worst_linf"], fail_on=limits)
+    assert "searched_without_gradients" in {doubt.name for doubt in audit.report.doubts}
+    worst, drawn = audit.verdicts
+    assert (worst.outcome, drawn.outcome) == (Outcome.INCONCLUSIVE, Outcome.PASS)
+    assert "searched_without_gradients" in worst.reason
+    (note,) = (each for each in audit.report.data.notes if "no input gradients" in each)
+    assert ("RuntimeError: no training here" in note) == isinstance(module, Raising)
+    assert "size" not in note
+
+
+def test_a_search_over_few_parameters_is_not_blind() -> None:
+    audit = scan(Detached(), select=["worst_move"])
+    assert audit.report.doubts == []
 
 
 def test_columns_of_gradients_follow_the_samples() -> None:

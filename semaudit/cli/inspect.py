@@ -73,9 +73,10 @@ def inspect(
 ) -> None:
     """Show how the worst pictures of an audit break: at which strength, from what to what.
 
-    Each is walked again along its worst probe. The strength at which the answer flips is found to
-    a thousandth of it, and the answers and input gradients on both sides; where nothing flips, the
-    steepest step. One picture a case is drawn.
+    Each is walked again along the probe that moved it most: of those that flip its answer, if any
+    does, and a drawn change before one that was looked for. The strength at which the answer flips
+    is found to a thousandth of it, and the answers and input gradients on both sides; where nothing
+    flips, the steepest step. One picture a case is drawn.
 
     The model and the pictures are those that the audit names. What runs code (a factory, a
     plugin, --unsafe-load) has to be given again.

@@ -8,8 +8,17 @@ from dataclasses import dataclass
 from semaudit.columns import Part, bounds
 from semaudit.errors import GateError, did_you_mean
 from semaudit.gates.grammar import Gate
-from semaudit.layout import NOISE_FLOOR_FAMILY, Layout, Track
-from semaudit.metric import CHANGES, NEGATIVE_FLIPS, NOISE_FLOOR, SCORE, Activation, Metric
+from semaudit.gates.shipped import SHIPPED
+from semaudit.layout import ADVERSARIAL_FAMILY, ALONG, NOISE_FLOOR_FAMILY, Layout, Track
+from semaudit.metric import (
+    CHANGES,
+    NEGATIVE_FLIPS,
+    NOISE_FLOOR,
+    SCORE,
+    TRANSPORT,
+    Activation,
+    Metric,
+)
 from semaudit.statistics import difference_bounds
 
 
@@ -84,6 +93,12 @@ def _no_metric(gate: Gate, metrics: Mapping[str, Metric], activation: Activation
             f"{gate.text!r} does not apply: {gate.metric} is not measured of an embedding, which "
             f"has no classes that could flip or be right; limit one of {names}"
         )
+    slopes = any(metric.needs_gradients for metric in metrics.values())
+    if gate.metric in {*SHIPPED} - {TRANSPORT} and not slopes:
+        return (
+            f"{gate.text!r} matches nothing: this audit was made with --no-gradients; scan again "
+            "without"
+        )
     return (
         f"unknown metric {gate.metric!r} in {gate.text!r}{did_you_mean(gate.metric, metrics)}: "
         f"one of {names}"
@@ -99,13 +114,28 @@ def _part(gate: Gate, metric: Metric, layout: Layout) -> Part:
         known = [name for track in layout.tracks for name in (track.name, track.family)]
         raise GateError(
             f"{gate.text!r} matches nothing: no probe or family of this battery is called "
-            f"{gate.scope!r}{did_you_mean(gate.scope or '', known)}"
+            f"{gate.scope!r}{did_you_mean(gate.scope or '', known) or _how_to_add(gate.scope)}"
         )
+    if metric.needs_gradients:
+        _check_slopes(gate, [layout.tracks[track] for track in tracks])
     if not metric.comparable:
         _check_single(gate, [layout.tracks[track] for track in tracks])
     if gate.rung is not None:
         _check_rung(gate, gate.rung, metric, layout, tracks)
     return Part(tracks, gate.rung)
+
+
+def _how_to_add(scope: str | None) -> str:
+    name = scope or ""
+    worst = name == ADVERSARIAL_FAMILY or name.startswith("worst_")
+    return f"; --select adds probes{', and --worst-case all searches' * worst}"
+
+
+def _check_slopes(gate: Gate, tracks: Sequence[Track]) -> None:
+    if not any({track.family, track.name} & {*ALONG} for track in tracks):
+        raise GateError(
+            f"{gate.text!r} matches nothing: gradients are taken along {', '.join(ALONG)} only"
+        )
 
 
 def _whole(gate: Gate, metric: Metric, layout: Layout) -> Part:

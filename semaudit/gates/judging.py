@@ -12,6 +12,7 @@ from semaudit import statistics, summary
 from semaudit.errors import AuditError, GateError
 from semaudit.gates import edges
 from semaudit.gates.binding import BoundGate
+from semaudit.gates.converging import too_low
 from semaudit.gates.grammar import Gate, parse
 from semaudit.gates.numbers import Beside, Numbers, numbers_of
 from semaudit.layout import ADVERSARIAL_FAMILY, Array
@@ -109,7 +110,11 @@ def judge(
     ]
     doubts = {False: untrusted, True: untrusted or (None if beside is None else beside.untrusted)}
     doubted = [
-        _doubted(verdict, doubts[gate.gate.needs_baseline] if _rests_on(gate, samples) else None)
+        _doubted(
+            verdict,
+            (doubts[gate.gate.needs_baseline] if _rests_on(gate, samples) else None)
+            or too_low(gate, samples),
+        )
         for gate, verdict in zip(gates, verdicts, strict=True)
     ]
     return [

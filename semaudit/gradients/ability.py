@@ -24,6 +24,9 @@ rounding."""
 LEAK = 1e-9
 """A share of a picture's gradient that lies on another picture: below it is rounding."""
 
+AGAIN = 1e-3
+"""By how much of its size a slope may differ in a second, identical pass."""
+
 AGREEMENT = 0.05
 """By how much of its size a derivative along a direction may miss the backward pass: bfloat16."""
 
@@ -72,7 +75,9 @@ def _surveyed(classifier: Classifier, images: Tensor) -> Ability:
         return Ability(None, (_left_out(why),))
     own, other = sizes
     notes: list[str] = []
-    apart = other <= LEAK * own if math.isfinite(own) else _answers_alone(classifier, images)
+    apart = other <= LEAK * own
+    if not math.isfinite(own) or (not apart and _random(whole, images, weights, sizes)):
+        apart = _answers_alone(classifier, images)
     if not apart:
         notes.append(
             "the output for one picture depends on the others in its batch: gradients are taken "
@@ -87,7 +92,8 @@ def _surveyed(classifier: Classifier, images: Tensor) -> Ability:
     directional = _directional(whole, images[:1], weights[:1])
     if directional is None and math.isfinite(own):
         notes.append(
-            "jacobian_spectral is left out: the model has an operation without second derivatives"
+            "jacobian_spectral is left out: the derivative of this model along a direction cannot "
+            "be had, or does not agree with its backward pass"
         )
     return Ability(replace(whole, apart=apart, directional=directional), tuple(notes))
 
@@ -97,6 +103,14 @@ def _answers_alone(classifier: Classifier, images: Tensor) -> bool:
     with torch.no_grad():
         together, alone = classifier(images).logits[0], classifier(images[:1]).logits[0]
     return bool((together - alone).norm() <= ALIKE * alone.norm())
+
+
+def _random(
+    differentiator: Differentiator, images: Tensor, weights: Tensor, sizes: tuple[float, float]
+) -> bool:
+    """Whether a second backward pass says otherwise: noise in it lies on all pictures alike."""
+    again = _sizes(differentiator, images, weights)
+    return again is None or abs(again[1] - sizes[1]) > AGAIN * sizes[1]
 
 
 def _left_out(why: str) -> str:
@@ -109,8 +123,10 @@ def _left_out(why: str) -> str:
 
 def _said(error: Exception) -> str:
     """What an exception says, in one line."""
-    first = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    # Not what a classifier makes of it, whose pictures are of the right size here.
+    cause = error.__cause__ or error
+    first = str(cause).strip().partition("\n")[0]
+    return f"{type(cause).__name__}: {first}" if first else type(cause).__name__
 
 
 def _generator() -> torch.Generator:

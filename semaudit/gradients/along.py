@@ -8,13 +8,9 @@ from torch import Tensor
 
 from semaudit.gradients.differentiate import Differentiator
 from semaudit.gradients.functionals import ClassLogit, Functional, Loss
-from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.layout import ALONG
 from semaudit.metrics.views import View
 from semaudit.probes import Probe
-
-ALONG = (NOISE_FLOOR_FAMILY, "noise", "blur", "photometric", "subpixel_shift")
-"""The families, and the probe, along which gradients are taken: what leaves points where they were,
-or nearly so, for a gradient that moves with the picture has turned without a fault of the model."""
 
 
 def has_gradients(probe: Probe) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from semaudit.asking import ask
-from semaudit.errors import ImageError
+from semaudit.errors import AuditError, ImageError
 from semaudit.folder import REPORT
 from semaudit.gradients import Ability
 from semaudit.images import FolderSource, ImageSource, as_float
@@ -83,6 +83,10 @@ def inspect(
         SemauditError: see `semaudit.errors`.
     """
     given = given or Given()
+    if not audit.is_dir():
+        if audit.exists():
+            raise AuditError(f"{audit} is a file: name the folder of an audit")
+        raise AuditError(f"there is no folder {audit}: name that of an audit")
     report = read_report(audit / REPORT)
     samples = Samples(audit, report.layout)
     samples.check(report.data.pictures)
@@ -158,6 +162,6 @@ def _differing(case: Case, chosen: Chosen, report: Report) -> list[str]:
     worst = int(np.nanargmax(apart))
     return [
         f"{case.image_id} under {case.probe.name} at {case.probe.ladder[worst]:g} shifts by "
-        f"{here[worst]:.4g} here and by {there[worst]:.4g} in the audit: another device or "
-        "precision, other pictures, or another version of a library"
+        f"{here[worst]:.4g} here and by {there[worst]:.4g} in the audit: another model with the "
+        "same weights, another device or precision, other pictures, or another version of a library"
     ]

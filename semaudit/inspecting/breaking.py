@@ -23,6 +23,7 @@ from semaudit.perturbations import Draw
 from semaudit.probes import Probe, load_probes
 from semaudit.runtime import Halving
 from semaudit.worst import CHEAP, Effort, Hunt
+from semaudit.worst.masking import stochastic
 
 POINTS = 33
 """Points, the clean picture and the end among them, that lie evenly along the way."""
@@ -32,6 +33,11 @@ CLOSE = 1e-3
 
 MOST_HALVINGS = 60
 """Where an answer flips at any strength above 0 there is no end to halving."""
+
+RANDOM = (
+    "two identical runs on this picture differ: its answer is random, and so is every step of the "
+    "curve; no flip is claimed"
+)
 
 BATCH = 8
 """Pictures in a forward, unless told otherwise."""
@@ -134,7 +140,8 @@ def _case(
 ) -> Case:
     way, probe = seer.way, seer.probe
     sweep, views, flipped = _sweep(seer, clean)
-    flips = bool(flipped.any())
+    chance = stochastic(seer.classifier, clean) is not None
+    flips = bool(flipped.any()) and not chance
     if flips:
         first = int(flipped.argmax())
         low, high = _bisect(seer, clean, *sweep.strengths[[max(first - 1, 0), first]].tolist())
@@ -167,7 +174,8 @@ def _case(
         gradient_turn=turn,
         pictures=pictures.cpu(),
         saliency=salient,
-        notes=notes,
+        notes=(*([RANDOM] if chance else []), *notes),
+        random=chance,
     )
 
 

@@ -86,6 +86,8 @@ class Case:
         pictures: clean, just before and just past the break, (3, c, h, w) in [0, 1].
         saliency: of the clean class's logit at the same three, (3, h, w); None where none is had.
         notes: what was left out, and why.
+        random: whether the same picture gets another answer in a second run; then no flip is
+            claimed, for chance makes flips, too.
     """
 
     image_id: str
@@ -108,6 +110,7 @@ class Case:
     pictures: Tensor
     saliency: Tensor | None
     notes: tuple[str, ...] = ()
+    random: bool = False
 
     @property
     def shown(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from semaudit.inspecting import words
 from semaudit.inspecting.case import Array, Case
 from semaudit.inspecting.pixels import amplified, brightest, pixels
-from semaudit.report.text import printable
+from semaudit.report.text import printable, similarity
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Told apart by the colour-blind too (Okabe and Ito 2008)."""
@@ -158,7 +158,7 @@ def _panels(case: Case) -> list[tuple[str, str, Array, str | None, float]]:
         (past, f"strength {at}", pixels(changed), grey, 1.0),
         (
             f"difference × {factor}",
-            f"RMS {moved.rms:.3g}, SSIM {moved.ssim:.3f}",
+            f"RMS {moved.rms:.3g}, SSIM {similarity(moved.ssim)}",
             pixels(difference),
             grey,
             1.0,

@@ -146,7 +146,7 @@ def open_again(audit: Path, report: Report, recorded: Recorded) -> tuple[Classif
         if recorded.unsafe and not settings.unsafe_load:
             again = "\nthe audit was made with --unsafe-load, which runs code in the file and has "
             again += "to be given again: --unsafe-load"
-        elif not isinstance(error, UsageError):
+        elif not isinstance(error, UsageError) and Path(settings.model).suffix:
             again = f"\n(--model says where {settings.model} is now, if it has moved)"
         raise type(error)(f"{error}{again}") from error
     found = str(classifier.provenance.get("weights_sha256") or weights_sha256(classifier.module))

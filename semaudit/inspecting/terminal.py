@@ -42,6 +42,8 @@ def _facts(case: Case) -> list[tuple[str, str, str]]:
         ("strength", words.of_ladder(case), ""),
         ("flips", words.where(case), "bold red" if case.flips else "bold green"),
     ]
+    if case.random:
+        facts[-1] = ("flips", words.where(case), "bold yellow")
     if case.activation == "none":
         facts[-1] = ("breaks", words.where(case), "bold")
     if words.turned(case):

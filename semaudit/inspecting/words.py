@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from semaudit.inspecting.case import Case
-from semaudit.report.text import number, percent
+from semaudit.report.text import number, percent, similarity
 
 LEAP = 0.5
 """From this share of the whole way on, the break is called a leap."""
@@ -60,6 +60,8 @@ def where(case: Case) -> str:
         if case.before.strength == 0:
             return f"at any strength: already at {after}"
         return f"at {after}"
+    if case.random:
+        return "cannot be told: the answer is random here"
     if not case.leap:
         return "nowhere, and the output does not move at all"
     kind = "steepest from" if case.activation == "none" else "nowhere; steepest from"
@@ -70,6 +72,8 @@ def turned(case: Case) -> str:
     """From which answer to which."""
     if case.activation == "none":
         return ""
+    if case.random:
+        return "random: the same picture gets others in a second run"
     if not case.flips:
         return f"it stays {case.decided(case.after)}"
     if case.activation == "sigmoid":
@@ -89,6 +93,8 @@ def leap(case: Case) -> str:
     if math.isnan(case.share):
         return "the output does not move along the ladder"
     made = f"{probability(case.share)} of all that the output moves up to {strength(_end(case))}"
+    if case.random:
+        return f"{made}, by chance"
     if not case.flips:
         even = 1 / (len(case.sweep.even) - 1)
         return f"{made} (an even drift: {percent(even)})"
@@ -107,8 +113,7 @@ def _end(case: Case) -> float:
 def moved(case: Case) -> str:
     """How far the picture had moved."""
     each = case.moved
-    alike = "> 0.9999" if 0.99995 <= each.ssim < 1 else f"{each.ssim:.4f}"
-    return f"RMS {number(each.rms)}, L-infinity {number(each.linf)}, SSIM {alike}"
+    return f"RMS {number(each.rms)}, L-infinity {number(each.linf)}, SSIM {similarity(each.ssim)}"
 
 
 def turn(case: Case) -> str:

@@ -21,7 +21,12 @@ FILE_WIDTH = 132
 
 WIDE = 112
 """Columns that the tables need to show all that they have."""
-_STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
+_STYLES = {
+    "pass": "bold green",
+    "fail": "bold red",
+    "error": "bold red",
+    "inconclusive": "bold yellow",
+}
 
 
 def to_text(report: Report, folder: Path | None = None) -> str:
@@ -52,6 +57,8 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     ):
         if content:
             console.print(make_table(title, headers, content))
+            if headers is text.GRADIENT_HEADERS:
+                console.print(Text(f"{text.GRADIENT_NOTE}\n", style="dim"))
     print_verdicts(report.verdicts, console)
     print_changes(report.baseline, console)
     if rows:
@@ -124,8 +131,8 @@ def _print_facts(report: Report, console: Console) -> None:
 
 def _closing(report: Report) -> Text:
     """One last line, beside the prompt."""
-    outcomes = {verdict.outcome.value for verdict in report.verdicts}
-    worst = next((name for name in ("fail", "inconclusive", "pass") if name in outcomes), None)
+    said = {text.word(verdict) for verdict in report.verdicts}
+    worst = next((name for name in text.WORDS if name in said), None)
     above = " above" * bool(report.warnings)
     return Text(f"{text.closing(report)}{above}", style="bold" if worst is None else _STYLES[worst])
 

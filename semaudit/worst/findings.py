@@ -12,7 +12,10 @@ Name = Literal[
     "non_finite_gradients",
     "no_rise_to_one",
     "stochastic_forward",
+    "stochastic_gradient",
+    "gradient_disagrees_with_differences",
     "rounding_stage",
+    "searched_without_gradients",
     "checks_failed",
 ]
 
@@ -37,9 +40,21 @@ MEANINGS: dict[Name, str] = {
         "The same pictures get other answers in a second, identical run: "
         "a shift is partly chance, and a gradient belongs to one run only."
     ),
+    "stochastic_gradient": (
+        "The same pictures get other gradients in a second, identical backward pass: "
+        "a search that follows them walks at random, and their smoothness means nothing."
+    ),
+    "gradient_disagrees_with_differences": (
+        "The output does not rise along the gradient as the gradient says: the backward pass is "
+        "not the slope of the model, and a search that follows it is led astray."
+    ),
     "rounding_stage": (
         "The answer moves in steps as the picture changes evenly, as behind a rounding or integer "
         "stage: gradients say nothing about such a model."
+    ),
+    "searched_without_gradients": (
+        "Worst cases are looked for by chance alone, for the model has no gradients to follow: "
+        "the worst case may be far worse than what was found."
     ),
     "checks_failed": (
         "The checks that expose a failing search could not be run: nothing says whether worst "

@@ -21,6 +21,7 @@ from semaudit.worst.ascent import ascend
 from semaudit.worst.ball import Ball, drawn_in
 from semaudit.worst.best import Best
 from semaudit.worst.blackbox import try_all
+from semaudit.worst.differences import backward_faults
 from semaudit.worst.effort import Effort
 from semaudit.worst.findings import Finding, raised, untrusted
 from semaudit.worst.objective import Climb
@@ -85,6 +86,8 @@ def examine(
         if chance is not None:  # what follows compares runs
             return tuple(each for each in [*found, chance] if each is not None)
         few = torch.arange(min(SEARCHED, len(images)), device=images.device)
+        if differentiator is not None:
+            found += backward_faults(differentiator, clean.rows(few))
         if differentiator is not None and not any(
             each and each.name == "non_finite_gradients" for each in found
         ):

@@ -134,8 +134,10 @@ def test_an_unknown_picture_probe_or_number(cli: Run, made: Path) -> None:
 
 
 def test_no_such_audit(cli: Run, tmp_path: Path) -> None:
-    refused(cli("inspect", "nowhere"), 3, "is nowhere an audit?")
-    assert not list(tmp_path.iterdir())
+    refused(cli("inspect", "nowhere"), 3, "there is no folder nowhere: name that of an audit")
+    (tmp_path / "report.json").write_text("{}")
+    refused(cli("inspect", f"{tmp_path / 'report.json'}"), 3, "report.json is a file")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
 @pytest.mark.parametrize(
@@ -252,7 +254,7 @@ def test_other_pictures(cli: Run, made: Path, pictures: Path, tmp_path: Path) ->
     ended = cli("inspect", str(made), "--data", str(other), "--worst", "1", "--out", "x")
     assert ended.code == 0
     assert "warning: " in ended.stdout
-    assert "in the audit: another device or precision, other pictures" in " ".join(
+    assert "in the audit: another model with the same weights, another device" in " ".join(
         ended.stdout.split()
     )
     for file in other.rglob("*.png"):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from semaudit import models
 from semaudit.errors import AuditError, ImageError, UsageError
 from semaudit.gradients import Ability
-from semaudit.inspecting import Case, break_of
+from semaudit.inspecting import Case, break_of, words
 from semaudit.models import Classifier, PreprocessingOverrides
 from semaudit.perturbations import Draw
 from semaudit.worst import CHEAP
@@ -47,6 +47,29 @@ def activated(module: nn.Module, activation: str) -> Classifier:
 def close_above(found: float, true: float) -> bool:
     """Whether an onset is the true one, rounded up by a thousandth at most."""
     return true * (1 - 1e-5) <= found <= true * (1 + CLOSE + 1e-5)
+
+
+class Dropping(nn.Module):
+    """A network that leaves half of its input out, at random, whatever its mode."""
+
+    num_classes = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Linear(SIZE, 4, seed=1, scale=2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.inner(nn.functional.dropout(images, 0.5))
+
+
+def test_of_a_random_answer_no_flip_is_claimed() -> None:
+    torch.manual_seed(0)
+    case = break_of(classifier(Dropping(), SIZE), grey(), "a", "brightness")
+    assert case.random
+    assert not case.flips
+    assert words.where(case) == "cannot be told: the answer is random here"
+    assert "turns into" not in words.turned(case)
+    assert any("two identical runs" in note for note in case.notes)
 
 
 @pytest.mark.parametrize("at", [0.5003, 0.513, 0.57, 0.688])

@@ -7,7 +7,7 @@ import torch
 from known_models import Constant, classifier, pictures
 from torch import Tensor, nn
 
-from semaudit.gradients import Ability, Differentiator
+from semaudit.gradients import Ability, Differentiator, survey
 from semaudit.worst.effort import CHEAP, Effort
 from semaudit.worst.findings import MEANINGS, Finding
 from semaudit.worst.masking import examine, untrusted
@@ -85,6 +85,63 @@ class NotFinite(Before):
     def stage(self, images: Tensor) -> Tensor:
         result: Tensor = _NoNumber.apply(images)
         return result
+
+
+class _AtRandom(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: object, images: Tensor) -> Tensor:
+        return images.clone()
+
+    @staticmethod
+    def backward(ctx: object, gradient: Tensor) -> Tensor:
+        return torch.randn_like(gradient) * gradient.norm()
+
+
+class _Negated(_AtRandom):
+    @staticmethod
+    def backward(ctx: object, gradient: Tensor) -> Tensor:
+        return -gradient
+
+
+class _Elsewhere(_AtRandom):
+    @staticmethod
+    def backward(ctx: object, gradient: Tensor) -> Tensor:
+        drawn = torch.randn(gradient.shape[1:], generator=torch.Generator().manual_seed(1))
+        return drawn * gradient.flatten(1).norm(dim=1)[:, None, None, None]
+
+
+class Backward(Before):
+    """A stage that lies about its slope."""
+
+    def __init__(self, net: nn.Module, lie: type[_AtRandom]) -> None:
+        super().__init__(net)
+        self.lie = lie
+
+    def stage(self, images: Tensor) -> Tensor:
+        result: Tensor = self.lie.apply(images)
+        return result
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0])
+@pytest.mark.parametrize(
+    ("lie", "name"),
+    [
+        (_AtRandom, "stochastic_gradient"),
+        (_Negated, "gradient_disagrees_with_differences"),
+        (_Elsewhere, "gradient_disagrees_with_differences"),
+    ],
+)
+def test_a_backward_pass_that_lies_is_caught_however_small_the_shifts(
+    lie: type[_AtRandom], name: str, scale: float
+) -> None:
+    assert name in names(Backward(network(0, scale), lie))
+
+
+def test_gradients_at_random_are_no_sign_that_pictures_move_each_other() -> None:
+    ability = survey(classifier(Backward(network(0), _AtRandom), SIZE))
+    assert ability.differentiator is not None
+    assert ability.differentiator.apart
+    assert not any("others in its batch" in note for note in ability.notes)
 
 
 def found(module: nn.Module, seed: int = 0, effort: Effort = CHEAP) -> tuple[Finding, ...]:

@@ -125,8 +125,8 @@ def _warnings(report: Report) -> list[str]:
 
 def _verdict(report: Report) -> tuple[str, str, str]:
     """The kind, one word, and one line of what the gates say together."""
-    counts = Counter(each.outcome.value for each in report.verdicts)
-    named = [(name, counts[name]) for name in ("fail", "inconclusive", "pass") if counts[name]]
+    counts = Counter(text.word(each) for each in report.verdicts)
+    named = [(name, counts[name]) for name in text.WORDS if counts[name]]
     said = ", ".join(f"{count} {name}" for name, count in named)
     if report.degenerate is not None:
         return "fail", "DEGENERATE", "The model is degenerate: it is not scored."

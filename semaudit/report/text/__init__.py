@@ -8,6 +8,7 @@ from semaudit.report.text.changed import (
 )
 from semaudit.report.text.depth import (
     GRADIENT_HEADERS,
+    GRADIENT_NOTE,
     WORST_CASE_HEADERS,
     gradient_rows,
     worst_case_rows,
@@ -23,12 +24,14 @@ from semaudit.report.text.numbers import (
     printable,
     short,
     signed,
+    similarity,
     sparkline,
 )
 from semaudit.report.text.rows import (
     FLIP_HEADERS,
     RESIZE_HEADERS,
     VERDICT_HEADERS,
+    WORDS,
     WORST_HEADERS,
     family_headers,
     family_rows,
@@ -37,6 +40,7 @@ from semaudit.report.text.rows import (
     probe_rows,
     resize_rows,
     verdict_rows,
+    word,
     worst_rows,
 )
 from semaudit.report.text.sentences import (
@@ -58,10 +62,12 @@ __all__ = [
     "FLIP_HEADERS",
     "GATE_NOTE",
     "GRADIENT_HEADERS",
+    "GRADIENT_NOTE",
     "LONGEST_NOTE",
     "RESIZE_HEADERS",
     "SHOWN",
     "VERDICT_HEADERS",
+    "WORDS",
     "WORST_CASE_HEADERS",
     "WORST_HEADERS",
     "change_facts",
@@ -89,9 +95,11 @@ __all__ = [
     "resize_rows",
     "short",
     "signed",
+    "similarity",
     "sparkline",
     "subject",
     "verdict_rows",
+    "word",
     "worst_case_rows",
     "worst_rows",
 ]

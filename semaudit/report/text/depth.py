@@ -6,11 +6,17 @@ from collections.abc import Mapping
 
 from semaudit.layout import ADVERSARIAL_FAMILY
 from semaudit.report.document import Estimate, Report
-from semaudit.report.text.numbers import interval, number, percent, percent_interval
+from semaudit.report.text.numbers import interval, number, percent, percent_interval, similarity
 
 WORST_CASE_HEADERS = ("search", "strength", "flips", "shift", "SSIM")
 
-GRADIENT_HEADERS = ("at the pictures", "of the top class's logit", "of the loss")
+GRADIENT_HEADERS = ("at the pictures", "of the clean class's logit", "of the loss")
+
+GRADIENT_NOTE = (
+    "Logits, or nats of the loss, per unit of L2 of the whole picture, full scale being 1. High is "
+    "worse, but of gradient_snr, boundary_l2 and boundary_linf, where low is. ± is a standard "
+    "error; jacobian_spectral is a lower bound, converged where its residual is 0.05 or less."
+)
 
 _LOSS = "loss_"
 _ERRORS = {
@@ -35,7 +41,7 @@ def worst_case_rows(report: Report) -> list[tuple[str, str, str, str, str]]:
                     f"{strength:g}",
                     "-" if flips is None else f"{percent(flips.value)} {percent_interval(flips)}",
                     f"{number(shift.value)} {interval(shift)}",
-                    f"{curve.ssim[k]:.4f}",
+                    similarity(curve.ssim[k]),
                 )
             )
     return rows

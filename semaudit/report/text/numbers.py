@@ -38,6 +38,11 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def similarity(ssim: float) -> str:
+    """An SSIM; not 1 unless it is."""
+    return "> 0.9999" if 0.99995 <= ssim < 1 else f"{ssim:.4f}"
+
+
 def interval(each: Interval | Verdict) -> str:
     """The 95 % interval."""
     low = "-∞" if each.low is None else number(each.low)

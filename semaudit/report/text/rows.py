@@ -175,11 +175,21 @@ def _share(value: float | None) -> str:
 RESIZE_HEADERS = ("resize", "flips", "shift", "pixels moved", "accuracy")
 
 
+WORDS = ("fail", "error", "inconclusive", "pass")
+"""What is said of gates, the worst first."""
+
+
+def word(verdict: Verdict) -> str:
+    """The outcome, but `error` where there is no value to judge: no flag accepts that."""
+    unjudged = verdict.outcome is Outcome.INCONCLUSIVE and verdict.value is None
+    return "error" if unjudged else verdict.outcome.value
+
+
 def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, str]]:
     """(outcome, gate, estimate, reason)."""
     return [
         (
-            each.outcome.value,
+            word(each),
             each.gate,
             estimated(each),
             each.reason if each.outcome is Outcome.INCONCLUSIVE else "",

@@ -7,6 +7,7 @@ from collections import Counter
 from semaudit.layout import NOISE_FLOOR_FAMILY
 from semaudit.report.document import Outcome, Report
 from semaudit.report.text.numbers import interval, number, percent, percent_interval, short
+from semaudit.report.text.rows import WORDS, word
 
 SHOWN = 3
 """How many unreadable pictures a note names."""
@@ -83,6 +84,9 @@ def outcome(report: Report) -> str:
         return "the model is degenerate"
     if counts[Outcome.FAIL]:
         return f"{counts[Outcome.FAIL]} {of_all} failed"
+    unjudged = sum(word(verdict) == "error" for verdict in report.verdicts)
+    if unjudged:
+        return f"{unjudged} {of_all} could not be judged"
     if counts[Outcome.INCONCLUSIVE]:
         return f"{counts[Outcome.INCONCLUSIVE]} {of_all} inconclusive"
     return f"{total} {of_all} passed" if total else "no limit was set"
@@ -90,10 +94,8 @@ def outcome(report: Report) -> str:
 
 def closing(report: Report) -> str:
     """The score and the verdicts in one line, as pytest ends."""
-    counts = Counter(verdict.outcome.value for verdict in report.verdicts)
-    named = ", ".join(
-        f"{counts[name]} {name}" for name in ("fail", "inconclusive", "pass") if counts[name]
-    )
+    counts = Counter(word(verdict) for verdict in report.verdicts)
+    named = ", ".join(f"{counts[name]} {name}" for name in WORDS if counts[name])
     count = len(report.warnings)
     warned = f"; {count} warning{'s' * (count != 1)}" if count else ""
     return f"Continuity score {_score(report)}{f'; gates: {named}' if named else ''}{warned}"
