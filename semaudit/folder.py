@@ -68,8 +68,10 @@ def _is_ours(file: Path) -> bool:
     return file.name in _OURS | _RENDERED
 
 
-def check_rendering(out: Path) -> None:
-    """Raise UsageError unless a rendering may lie in an audit's folder under its name."""
+def check_rendering(out: Path, audit: Path) -> None:
+    """Raise UsageError unless a rendering within an audit's folder may lie there, so called."""
+    if out.resolve().parent != audit.resolve():
+        raise UsageError(f"-o {out} would lie in a folder of the audit's own: name another")
     if out.name in _OURS:
         raise UsageError(f"-o {out} is the audit's own file, which is kept as the scan wrote it")
     if out.name not in _RENDERED:

@@ -45,6 +45,8 @@ def save(audit: Path, out: Path, metrics: Collection[str] = ()) -> int:
         AuditError: the audit cannot be read.
         GateError: it is of a kind that decides nothing.
     """
+    if out.resolve().is_relative_to(audit.resolve()):
+        raise UsageError(f"-o {out} would lie within the audit: name a file outside of {audit}")
     check_file(out)
     found = opened(audit)
     refuse_unfit(found)

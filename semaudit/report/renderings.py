@@ -120,9 +120,9 @@ def check_outputs(outs: Sequence[Path], audit: Path | None, form: str) -> None:
     RENDERINGS[form].check()
     for k, out in enumerate(outs):
         of_file(out).check()
-        inside = audit is not None and out.resolve().parent == audit.resolve()
-        if inside:
-            check_rendering(out)
+        inside = audit is not None and out.resolve().is_relative_to(audit.resolve())
+        if inside and audit is not None:
+            check_rendering(out, audit)
         if not (inside and audit is not None and not audit.exists()):
             check_file(out)
         if out.resolve() in {each.resolve() for each in outs[:k]}:

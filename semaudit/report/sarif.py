@@ -72,8 +72,12 @@ def _rule(name: str, meaning: str) -> _Object:
 
 
 def _rule_id(gate: str) -> str:
-    """What a gate limits, as ``flip_rate[noise]``: without the limit, which may be tightened."""
-    return _plain(re.split(r"[<>]=", gate)[0].strip())
+    """What a gate limits, as ``flip_rate[noise]``: without the limit, which may be tightened.
+
+    A limit against a baseline is another claim than one on the figure itself.
+    """
+    subject, _, limit = re.split(r"([<>]=)", gate, maxsplit=1) if "=" in gate else (gate, "", "")
+    return _plain(subject.strip() + (" against a baseline" if "baseline" in limit else ""))
 
 
 def _judged(verdict: Verdict) -> _Object:

@@ -27,6 +27,7 @@ class Reproduced:
         tolerance: share of a figure by which it may be off.
         other_tables: the tables whose values are not equal to the last bit.
         verdicts: each gate with its verdict before and after, where these differ.
+        findings: what only one of the two says of the model: that it is degenerate, or a doubt.
         circumstances: what was otherwise this time, as another version of a library.
     """
 
@@ -35,6 +36,7 @@ class Reproduced:
     tolerance: float
     other_tables: tuple[str, ...]
     verdicts: tuple[tuple[str, str, str], ...]
+    findings: tuple[str, ...]
     circumstances: tuple[str, ...]
 
     @property
@@ -45,12 +47,12 @@ class Reproduced:
     @property
     def bit_equal(self) -> bool:
         """Whether every figure and every sample came back to the last bit."""
-        return not self.differing and not self.other_tables
+        return not (self.differing or self.other_tables or self.findings)
 
     @property
     def exit_code(self) -> int:
-        """0 every figure and verdict came back, 1 one did not."""
-        return 1 if self.lost or self.verdicts else 0
+        """0 every figure, verdict and finding came back, 1 one did not."""
+        return 1 if self.lost or self.verdicts or self.findings else 0
 
 
 def held_against(
@@ -67,6 +69,7 @@ def held_against(
         tolerance=tolerance,
         other_tables=tuple(t for t in tables if not _same_table(before[2] / t, after[2] / t)),
         verdicts=_verdicts(before[0], after[0]),
+        findings=tuple(sorted(_findings(before[0]) ^ _findings(after[0]))),
         circumstances=tuple(_circumstances(before[1], after[1])),
     )
 
@@ -90,6 +93,11 @@ def _verdicts(before: Report, after: Report) -> tuple[tuple[str, str, str], ...]
         for each in before.verdicts
         if now.get(each.gate) != each.outcome.value
     )
+
+
+def _findings(report: Report) -> set[str]:
+    degenerate = set() if report.degenerate is None else {"a degenerate model"}
+    return degenerate | {doubt.name for doubt in report.doubts}
 
 
 def _circumstances(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -16,17 +16,16 @@ def lines(found: Reproduced) -> list[str]:
     """A line a finding; the last one is the verdict."""
     said = [f"otherwise this time: {each}" for each in found.circumstances]
     said += [f"{gate}: {before} then, {after} now" for gate, before, after in found.verdicts]
+    said += [f"{each}: found by one of the two scans only" for each in found.findings]
     said += [_said(each) for each in (found.lost or found.differing)[:SHOWN]]
+    said += [f"{each} is not the same to the last bit" for each in found.other_tables]
     total = f"{found.figures:,} figures"
     if found.bit_equal:
         return [*said, f"All {total} and all samples came back to the last bit."]
     if not found.exit_code:
         exact = found.figures - len(found.differing)
-        return [
-            *said,
-            f"All {total} came back: {exact:,} to the last bit, the others within "
-            f"{100 * found.tolerance:g} %.",
-        ]
+        rest = f", the others within {100 * found.tolerance:g} %" if found.differing else ""
+        return [*said, f"All {total} came back: {exact:,} to the last bit{rest}."]
     return [*said, f"NOT reproduced: {len(found.lost):,} of {total} and {_gates(found)} differ."]
 
 
@@ -50,6 +49,7 @@ def as_json(found: Reproduced) -> dict[str, Any]:
             {"gate": gate, "before": before, "after": after}
             for gate, before, after in found.verdicts
         ],
+        "findings": list(found.findings),
         "circumstances": list(found.circumstances),
     }
 

@@ -10,10 +10,14 @@ from typing import Any
 
 from semaudit.errors import AuditError
 from semaudit.files import file_sha256
-from semaudit.folder import MANIFEST
+from semaudit.folder import MANIFEST, REPORT
+from semaudit.store import IMAGES, PATHS, SAMPLES
 
 FILES = "files"
 """The manifest's key with them; audits of before it was written have none."""
+
+_ALWAYS = (REPORT, IMAGES, PATHS, SAMPLES)
+"""Files of every audit, which no record may leave out."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -54,6 +58,11 @@ def recorded(manifest: Mapping[str, Any], audit: Path) -> dict[str, str] | None:
         for name, each in found.items()
     ):
         raise AuditError(f"{audit / MANIFEST} is damaged: {FILES!r} holds no hashes of files")
+    left_out = [name for name in _ALWAYS if name not in found]
+    if left_out:
+        raise AuditError(
+            f"{audit / MANIFEST} is damaged: {FILES!r} holds no hash of {', '.join(left_out)}"
+        )
     return dict(found)
 
 
