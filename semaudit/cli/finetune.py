@@ -114,7 +114,7 @@ def finetune(
         raise AuditError(_interrupted(out)) from None
     if tuned.main and not quiet:
         _print(tuned)
-    raise typer.Exit(0 if tuned.improved else 1)
+    raise typer.Exit(0 if tuned.improved and not tuned.worse else 1)
 
 
 def _interrupted(out: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,5 +130,13 @@ class Log:
         self._begun = True
         path.parent.mkdir(parents=True, exist_ok=True)
         before = path.read_text("utf-8").splitlines() if path.is_file() and self._updates else []
-        kept = [line for line in before if json.loads(line)["update"] <= self._updates]
+        kept = [line for line in before if _update_of(line) <= self._updates]
         path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+
+
+def _update_of(line: str) -> float:
+    """The update that a line tells of; of half a line, which a kill can leave, none ever made."""
+    try:
+        return float(json.loads(line)["update"])
+    except ValueError:
+        return math.inf

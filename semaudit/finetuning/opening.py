@@ -47,6 +47,11 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
     refuse_untrainable(classifier)
     if classifier.activation == "softmax" and classifier.num_classes < 2:
         raise UsageError(f"{classifier.name} has one class only: its answer cannot move")
+    if classifier.activation == "none" and recipe.task != "anchor":
+        raise UsageError(
+            f"--task {recipe.task} needs classes, and {classifier.name} has none: --task anchor "
+            "needs none"
+        )
     if classifier.activation == "none" and recipe.turn_penalty:
         raise UsageError(
             f"--turn-penalty turns on the logit of a class, and {classifier.name} has none"
@@ -108,7 +113,7 @@ def _refuse_labels(recipe: Recipe, source: ImageSource) -> None:
 
 
 def _refuse_one_class(labels: Tensor) -> None:
-    distinct = torch.unique(labels)
+    distinct = torch.unique(labels[labels >= 0])
     if len(distinct) < 2:
         raise UsageError(
             f"the {len(labels)} training pictures are all of class {int(distinct[0])}: "

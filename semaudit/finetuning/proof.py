@@ -66,7 +66,32 @@ def compared(before: Audit, after: Audit, seen: Sequence[str], stem: Path) -> di
     write(found, outs, stem.with_suffix(".png"))
     changes = [each.model_dump(mode="json") for each in found.changes if each.place != "family"]
     churn = [each.model_dump(mode="json") for each in found.churn if each.place == "clean"]
-    return {**side_by_side(found), "paired": changes, "churn_of_clean": churn}
+    return {
+        **side_by_side(found),
+        "paired": changes,
+        "churn_of_clean": churn,
+        "worse": worse(found),
+    }
+
+
+def worse(found: Comparison) -> list[str]:
+    """What has got worse by more than chance: shift, flips and turn over unseen families, accuracy.
+
+    By the 95 % intervals of the differences, picture by picture.
+    """
+    place: Place = "held-out" if found.seen else "all"
+    looked_at = [found.change(metric, place, None) for metric in _MEASURES.values()]
+    looked_at.append(found.change("accuracy", "clean"))
+    return [each.metric for each in looked_at if each is not None and _lost(each)]
+
+
+def _lost(change: Change) -> bool:
+    low, high = change.difference.low, change.difference.high
+    if change.higher_is_better is None:
+        return False
+    if change.higher_is_better:
+        return high is not None and high < 0
+    return low is not None and low > 0
 
 
 def side_by_side(found: Comparison) -> dict[str, Any]:

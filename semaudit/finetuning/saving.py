@@ -28,12 +28,14 @@ def folder_of(out: Path) -> Path:
     return out.with_suffix(".finetune")
 
 
-def check_out(out: Path, *, force: bool) -> None:
+def check_out(out: Path, model: object, *, force: bool) -> None:
     """Make sure, before any work, that the result can be written.
 
     Raises:
-        UsageError: another ending, no such folder, or it is there already.
+        UsageError: another ending, no such folder, it is there already, or is the model itself.
     """
+    if isinstance(model, (str, Path)) and out.resolve() == Path(model).resolve():
+        raise UsageError(f"-o {out} is the model that is to be tuned: name another file")
     if out.suffix != SUFFIX:
         raise UsageError(f"-o {out}: the weights are written as {SUFFIX}; give it that ending")
     check_file(out)

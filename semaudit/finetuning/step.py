@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from semaudit.errors import AuditError, out_of_memory
 from semaudit.finetuning.anchors import Anchors
@@ -110,9 +112,12 @@ class Stepper:
         turn = None
         if self.objective.turn:
             turn = self.turning(self.student, images, self._draw(image_ids, update, "turn"))
+        # The fused attentions have no second derivative.
+        attention = sdpa_kernel(SDPBackend.MATH) if self.objective.gradient else nullcontext()
         if self.objective.gradient:
             images = images.requires_grad_()
-        clean, *views = seen_together(self.student, images, changed)
+        with attention:
+            clean, *views = seen_together(self.student, images, changed)
         return terms(self.objective, clean, views, self.anchors(images, image_ids), labels, turn)
 
     def _draw(self, image_ids: Sequence[str], update: int, view: str) -> Draw:

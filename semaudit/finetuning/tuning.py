@@ -52,6 +52,15 @@ class Tuned:
         """Whether there is a smoother model."""
         return self.out is not None
 
+    @property
+    def worse(self) -> list[str]:
+        """What is worse on the held-out pictures, by a paired interval that leaves out no change.
+
+        The choice was made on validation, and is not made again here.
+        """
+        found: list[str] = self.record.get("held_out", {}).get("worse", [])
+        return found
+
     def __repr__(self) -> str:
         return f"<Tuned {self.classifier.name!r}: {self.record['choice']['why']}>"
 
@@ -115,7 +124,7 @@ def run(
     started = time.monotonic()
     require_accelerate()
     require_matplotlib()
-    check_out(out, force=force)
+    check_out(out, model, force=force)
     _refuse_leftovers(out, force=force, resume=resume)
     watch(Tick(0, 0, stage="reading pictures"))
     bench = open_bench(model, data, resolved, recipe)

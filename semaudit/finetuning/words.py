@@ -80,6 +80,9 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
                 f"{each['difference']['value']:+.4f}, paired 95 % interval {' to '.join(ends)}",
                 "",
             )
+    for metric in proof["worse"]:
+        name = metric.replace("_", " ")
+        yield f"  {name} is WORSE on the held-out pictures, by more than chance", "red"
     if "agreement" in proof:
         yield f"  agreement with the original: {percent(proof['agreement'])}", ""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,9 +87,8 @@ def write(outcome: Outcome, desk: Desk) -> None:
         document["out"] = str(desk.out)
         header = metadata_of(outcome.classifier, _names(bench), _origin(document))
         save(outcome.classifier.module, desk.out, header)
-    else:
-        with suppress(FileNotFoundError):
-            desk.out.unlink()  # of an earlier run, which --force replaces
+    elif desk.out.exists():
+        document["notes"].append(f"{desk.out} is of an earlier run, and was left as it is")
     record.write(desk.folder / record.RECORD, document)
     for name in (STATE, SEARCH):  # what only a broken run needs
         (desk.folder / name).unlink(missing_ok=True)

@@ -14,12 +14,15 @@ import torch
 from torch import Tensor, nn
 
 import semaudit
+from semaudit.comparing.document import Change, Comparison
 from semaudit.errors import AuditError, ModelError, SemauditError, UsageError
 from semaudit.finetuning.pictures import order_of, part_of, split
+from semaudit.finetuning.proof import worse
 from semaudit.finetuning.tuning import Tuned, finetune
 from semaudit.finetuning.words import told
 from semaudit.folder import partial
 from semaudit.images import Batch, TensorSource
+from semaudit.report.document import Interval
 
 from .gratings import ARCH, CLASSES, gratings, source, trained, written
 
@@ -229,6 +232,7 @@ def test_out_of_memory_halves_the_forward_and_comes_to_the_same(tmp_path: Path) 
         {"perturb": "generic,worst,quick", "views": 2, "distance": "jsd-views"},
         {"task": "ce", "distance": "kl", "detach_clean": True},
         {"task": "weighted", "gradient_penalty": 0.01, "distance": "logit"},
+        {"turn_penalty": 0.1, "task_on_changed": True},
         {"layer_decay": 0.7, "distance": "cosine", "steps": 3},
         {"distance": "prob", "sched": "none", "opt": "lamb", "max_time": 0.01},
     ],
@@ -314,6 +318,53 @@ def test_whole_programs_are_not_trained(tmp_path: Path) -> None:
         torch.jit.trace(trained(), torch.rand(1, 3, 24, 24)).save(str(path))
     with pytest.raises(ModelError, match=r"whole program .* fine-tune the checkpoint"):
         finetune(path, source(40), tmp_path / "a.safetensors", input_size=(3, 24, 24), **QUICK)
+
+
+def test_second_derivatives_go_through_attention(tmp_path: Path) -> None:
+    model = timm.create_model("test_vit", num_classes=CLASSES, img_size=32)
+    settings = {**QUICK, "steps": 1, "gradient_penalty": 0.01, "turn_penalty": 0.1}
+    pictures = torch.rand(48, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    ended = finetune(model, pictures, tmp_path / "a.safetensors", **settings)
+    assert ended.record["training"]["updates"] == 1
+
+
+def test_the_model_itself_is_never_the_result(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(b"weights")
+    with pytest.raises(UsageError, match="is the model that is to be tuned"):
+        finetune(str(path), source(40), path, force=True, **QUICK)
+    assert path.read_bytes() == b"weights"
+
+
+def test_an_earlier_result_outlives_a_run_that_gains_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "a.safetensors"
+    out.write_bytes(b"earlier")
+    ended = tuned(out, force=True, lr=0, epochs=1)
+    assert not ended.improved
+    assert out.read_bytes() == b"earlier"
+    assert any("of an earlier run" in note for note in ended.record["notes"])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "higher", "found"),
+    [
+        (0.01, 0.2, False, ["shift"]),
+        (-0.01, 0.2, False, []),
+        (-0.2, -0.01, False, []),
+        (-0.2, -0.01, True, ["shift"]),
+        (0.01, None, None, []),
+    ],
+)
+def test_what_is_worse_by_more_than_chance_is_told(
+    low: float | None, high: float | None, higher: bool | None, found: list[str]
+) -> None:
+    difference = Interval(value=0.0, low=low, high=high, n=9)
+    change = Change(
+        metric="shift", place="all", name="all", before=0.1, after=0.1, difference=difference,
+        relative=0.0, lower=1, higher=1, p_value=1.0, higher_is_better=higher,
+    )  # fmt: skip
+    comparison = Comparison.model_construct(changes=[change], seen=[])
+    assert worse(comparison) == found
 
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
