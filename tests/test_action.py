@@ -50,8 +50,8 @@ def test_every_input_is_explained_and_used_and_never_part_of_a_script() -> None:
     used = {
         name
         for each in STEPS
-        for value in each.get("env", {}).values()
-        for name in re.findall(r"inputs\.([\w-]+)", value)
+        for value in {**each.get("env", {}), **each.get("with", {})}.values()
+        for name in re.findall(r"inputs\.([\w-]+)", str(value))
     }
     assert used == set(ACTION["inputs"])
     assert all(each["description"] for each in ACTION["inputs"].values())
@@ -93,12 +93,35 @@ def test_inputs_run_nothing(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "code", "last"),
-    [("", 0, "/action"), ("0.1.0", 0, "semaudit==0.1.0"), ("--index-url=x", 2, ""), ("1 x", 2, "")],
+    ("version", "extras", "code", "last"),
+    [
+        ("", "", 0, "/action"),
+        ("", "html", 0, "/action[html]"),
+        ("0.1.0", "", 0, "semaudit==0.1.0"),
+        ("0.1.0", "html,onnx", 0, "semaudit[html,onnx]==0.1.0"),
+        ("--index-url=x", "", 2, ""),
+        ("1 x", "", 2, ""),
+        ("0.1.0", "html] --index-url=x [", 2, ""),
+        ("", HOSTILE, 2, ""),
+        ("", "html\n--index-url=x", 2, ""),
+    ],
 )
-def test_what_is_installed(version: str, code: int, last: str, tmp_path: Path) -> None:
-    ended, called = run("Install semaudit", tmp_path, VERSION=version)
+def test_what_is_installed(version: str, extras: str, code: int, last: str, tmp_path: Path) -> None:
+    ended, called = run("Install semaudit", tmp_path, VERSION=version, EXTRAS=extras)
     assert (ended, called[-1] if called else "") == (code, last)
+
+
+def test_the_readme_gives_the_inputs_and_hooks_that_there_are() -> None:
+    text = (REPO / "README.md").read_text(encoding="utf-8")
+    job, hooks = (
+        yaml.safe_load(each) for each in re.findall(r"```yaml\n(.*?)```", text, re.S)[-2:]
+    )
+    (scan,) = (each for each in job["jobs"]["audit"]["steps"] if "semaudit@" in each["uses"])
+    assert set(scan["with"]) <= set(ACTION["inputs"])
+    known = yaml.safe_load((REPO / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert [each["id"] for each in hooks["repos"][0]["hooks"]] == [each["id"] for each in known]
+    for name in ACTION["inputs"]:
+        assert f"`{name}`" in text
 
 
 def test_the_hooks_call_what_there_is() -> None:

@@ -156,6 +156,11 @@ def bind(text: str, *, labelled: bool = True, layout: Layout = LAYOUT) -> gates.
     ("text", "said"),
     [
         ("flip_rat<=0.1", "unknown metric 'flip_rat' in 'flip_rat<=0.1' .did you mean 'flip_rate'"),
+        ("flips<=0.1", "unknown metric 'flips' in .*did you mean 'flip_rate'"),
+        ("turn<=0.1", "unknown metric 'turn' in .*did you mean 'gradient_turn'"),
+        ("SSIM>=0.1", "unknown metric 'SSIM' in .*did you mean 'ssim'"),
+        ("RMS<=0.1", "unknown metric 'RMS' in .*did you mean 'input_rms'"),
+        ("new<=0.1", "unknown metric 'new' in .*did you mean 'new_flips'"),
         ("flip_rate[hsis]<=0.1", "matches nothing: no probe or family .*did you mean 'hiss'"),
         ("flip_rate[*zzz*]<=0.1", "matches nothing"),
         ("flip_rate<=-0.1", "impossible limit .* lies in .0, 1.*no model could meet it"),

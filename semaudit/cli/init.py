@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,8 @@ def init(
     """Write a commented semaudit.yaml and a workflow for GitHub.
 
     With --from the limits are those that the audit passes with headroom, by its intervals; what
-    its pictures are too few to decide is left out, which a comment says.
+    its pictures are too few to decide is left out, which a comment says. Paths that a job would
+    not find, as absolute ones, are warned of.
 
     Exit codes:
     0 written
@@ -30,6 +32,7 @@ def init(
     3 the audit cannot be read
     """
     from semaudit.cli.common import print_lines
+    from semaudit.report.text import printable
     from semaudit.starting.write import start
 
     given = {"model": model, "data": None if data is None else str(data)}
@@ -38,4 +41,15 @@ def init(
     lines = [f"wrote {path}" for path in started.files]
     lines += [f"limit proposed: {limit}" for limit in started.proposal.limits]
     lines += [f"no limit: {reason}" for reason in started.proposal.skipped]
+    if not started.proposal.limits:
+        lines.append(
+            "no limit was written: this job cannot fail by what it measures; add limits under "
+            "fail_on in semaudit.yaml"
+        )
     print_lines(lines, None, "table")
+    for name, path in started.elsewhere.items():
+        print(
+            f"warning: {printable(f'{name}: {path}')} is absolute or outside this folder: the job "
+            "will not find it there; put it in the repository, or change the key in semaudit.yaml",
+            file=sys.stderr,
+        )

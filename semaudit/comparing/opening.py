@@ -68,7 +68,7 @@ def opened(audit: Audit | Path | str) -> Opened:
     """
     if isinstance(audit, (str, Path)):
         folder = Path(audit)
-        _require_finished(folder)
+        require_finished(folder)
         report = read_report(folder / REPORT)
         samples = Samples(folder, report.layout)
         return gathered(str(audit), report, samples, read_manifest(folder))
@@ -79,7 +79,12 @@ def opened(audit: Audit | Path | str) -> Opened:
     return gathered(name, audit.report, samples, audit.manifest)
 
 
-def _require_finished(folder: Path) -> None:
+def require_finished(folder: Path) -> None:
+    """Make sure that a folder is what a finished scan wrote.
+
+    Raises:
+        AuditError: it is not, or not there.
+    """
     if not folder.exists():
         raise AuditError(f"there is no audit {folder}: no such folder")
     if not folder.is_dir():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from semaudit.errors import AuditError
-from semaudit.layout import ADVERSARIAL_FAMILY
+from semaudit.layout import ADVERSARIAL_FAMILY, NOISE_FLOOR_FAMILY
 from semaudit.metric import Activation
 from semaudit.report.document import Probed
 
@@ -98,7 +98,7 @@ def probes(before: Plan, after: Plan) -> Iterator[str]:
     only_other = [name for name in other if name not in one]
     if only_one or only_other:
         yield (
-            f"probes: {len(one)} and {len(other)}, of which {few(only_one)} only in "
+            f"probes: {_counted(before)} and {_counted(after)}, of which {few(only_one)} only in "
             f"{before.name} and {few(only_other)} only in {after.name}"
         )
     shared = [(one[name], other[name]) for name in one if name in other]
@@ -113,6 +113,11 @@ def probes(before: Plan, after: Plan) -> Iterator[str]:
     searched = any(first.family == ADVERSARIAL_FAMILY for first, _ in shared)
     if searched and before.effort != after.effort:
         yield f"search for worst cases: {_effort(before)} and {_effort(after)}"
+
+
+def _counted(plan: Plan) -> int:
+    """How many probes there are, without the noise floor, as every report counts them."""
+    return sum(probe.family != NOISE_FLOOR_FAMILY for probe in plan.battery)
 
 
 def _probe(first: Probed, second: Probed) -> Iterator[str]:

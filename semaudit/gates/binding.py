@@ -13,6 +13,7 @@ from semaudit.layout import ADVERSARIAL_FAMILY, ALONG, NOISE_FLOOR_FAMILY, Layou
 from semaudit.metric import (
     CHANGES,
     NEGATIVE_FLIPS,
+    NEW_FLIPS,
     NOISE_FLOOR,
     SCORE,
     TRANSPORT,
@@ -62,6 +63,14 @@ def bind(
     return [_bind(gate, metrics, layout, labelled, activation) for gate in gates]
 
 
+_HEADERS = {
+    "flips": "flip_rate",
+    "turn": "gradient_turn",
+    "new": NEW_FLIPS.name,
+    "rms": "input_rms",
+}
+"""Metrics by the headers of the tables that show them, where these are shorter than the names."""
+
 _OF_LABELS = ("accuracy", NEGATIVE_FLIPS.name)
 
 
@@ -94,13 +103,15 @@ def _no_metric(gate: Gate, metrics: Mapping[str, Metric], activation: Activation
             f"has no classes that could flip or be right; limit one of {names}"
         )
     slopes = any(metric.needs_gradients for metric in metrics.values())
-    if gate.metric in {*SHIPPED} - {TRANSPORT} and not slopes:
+    name = gate.metric.lower()
+    name = _HEADERS.get(name, name)
+    if name in {*SHIPPED} - {TRANSPORT, *metrics} and not slopes:
         return (
             f"{gate.text!r} matches nothing: this audit was made with --no-gradients; scan again "
             "without"
         )
     return (
-        f"unknown metric {gate.metric!r} in {gate.text!r}{did_you_mean(gate.metric, metrics)}: "
+        f"unknown metric {gate.metric!r} in {gate.text!r}{did_you_mean(name, metrics)}: "
         f"one of {names}"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ _HEAD = """\
 # What `semaudit scan` runs with in this folder. A flag, or a variable as SEMAUDIT_SEED=1, goes
 # before it; `semaudit config` prints what holds and where it came from.
 """
+_ELSEWHERE = "# The job will not find this there: put it in the repository, or change the key."
+_PATHS = {"model", "data", "class_map", "battery", "taxonomy", "baseline"}
+"""What may name a file or a folder."""
+
 _ONCE = {"out", "format", "quiet", "exit_zero", "fail_on", "model", "data"}
 """What is said by whoever runs a scan, and what is written apart."""
 
@@ -46,6 +51,20 @@ def settings_of(audit: Path) -> dict[str, Any]:
     }
 
 
+def elsewhere(given: Mapping[str, Any]) -> dict[str, str]:
+    """The settings that lead out of the folder, which a job has nowhere else to find them in."""
+    return {
+        name: str(value)
+        for name, value in given.items()
+        if name in _PATHS and value is not None and _leads_out(str(value))
+    }
+
+
+def _leads_out(path: str) -> bool:
+    within = Path(os.path.normpath(path))
+    return within.is_absolute() or within.parts[:1] == (os.pardir,) or path.startswith("~")
+
+
 def configuration(given: Mapping[str, Any], limits: Sequence[str], remarks: Sequence[str]) -> str:
     """The text of a semaudit.yaml.
 
@@ -56,7 +75,7 @@ def configuration(given: Mapping[str, Any], limits: Sequence[str], remarks: Sequ
     """
     lines = [_HEAD]
     for name, example in (("model", "model.pt"), ("data", "photos/")):
-        lines += _entry(name, given.get(name, example), holds=name in given)
+        lines += _entry(name, given.get(name, example), given)
     lines += [""]
     lines += ["# Limits: metric[.statistic][probe|family] <= value, as shift.p95[noise]<=0.2"]
     lines += [f"# {printable(remark)}" for remark in remarks]
@@ -67,7 +86,7 @@ def configuration(given: Mapping[str, Any], limits: Sequence[str], remarks: Sequ
         if name in _ONCE or name in RUNS_CODE:
             continue
         lines += [f"# {field.description}"]
-        lines += _entry(name, given.get(name, defaults[name]), holds=name in given)
+        lines += _entry(name, given.get(name, defaults[name]), given)
     return "\n".join(lines) + "\n"
 
 
@@ -77,8 +96,9 @@ def _limits(limits: Sequence[str]) -> list[str]:
     return ["fail_on:", *(f"  - {_value(limit)}" for limit in limits)]
 
 
-def _entry(name: str, value: Any, *, holds: bool) -> list[str]:
-    return [f"{'' if holds else '# '}{name}: {_value(value)}"]
+def _entry(name: str, value: Any, given: Mapping[str, Any]) -> list[str]:
+    remark = [_ELSEWHERE] if name in elsewhere(given) else []
+    return [*remark, f"{'' if name in given else '# '}{name}: {_value(value)}"]
 
 
 def _value(value: Any) -> str:

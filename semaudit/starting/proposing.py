@@ -12,6 +12,7 @@ from semaudit.folder import REPORT
 from semaudit.gates.shipped import recorded_metrics
 from semaudit.report.document import Outcome, Report
 from semaudit.report.file import read_report
+from semaudit.report.text import number
 from semaudit.store import Samples
 
 HEADROOM = 0.1
@@ -49,11 +50,9 @@ def propose(audit: Path) -> Proposal:
     wanted = _wanted(report)
     limits, skipped = [], []
     for subject in wanted:
-        limit = _limit(subject, len(wanted), samples, report, audit)
+        limit, reason = _limit(subject, len(wanted), samples, report, audit)
         if limit is None:
-            skipped.append(
-                f"{subject[0]} cannot be limited by as few as {report.data.pictures:,} pictures"
-            )
+            skipped.append(f"{subject[0]}: {reason}")
         else:
             limits.append(limit)
     return _decided(limits, skipped, samples, report, audit)
@@ -84,18 +83,28 @@ def _bound(text: str, samples: Samples, report: Report, audit: Path) -> gates.Bo
 
 def _limit(
     subject: tuple[str, bool], count: int, samples: Samples, report: Report, audit: Path
-) -> str | None:
-    """A readable limit beyond the interval at the level of one of ``count`` gates."""
+) -> tuple[str | None, str]:
+    """A readable limit beyond the interval at the level of one of ``count`` gates, or why none."""
     name, at_most = subject
     bound = _bound(f"{name}{'<=' if at_most else '>='}0.5", samples, report, audit)
     numbers = values(samples, bound.metric, [bound.part])[:, 0]
     low, high = statistics.mean_evidence(numbers, bound.bounds).interval(gates.ALPHA / count)
-    if at_most:
-        limit = readable(high * (1 + HEADROOM), up=True)
-        return f"{name}<={limit:g}" if limit <= bound.bounds[1] / 2 else None
-    limit = readable(low * (1 - HEADROOM), up=False)
     mean = float(numbers.mean())
-    return f"{name}>={limit:g}" if limit >= mean / 2 else None
+    wide = (
+        f"its interval, {number(low)} to {number(high)}, is too wide for {len(numbers):,} pictures"
+    )
+    if at_most:
+        half = bound.bounds[1] / 2
+        limit = readable(high * (1 + HEADROOM), up=True)
+        if limit <= half:
+            return f"{name}<={limit:g}", ""
+        return None, wide if readable(mean * (1 + HEADROOM), up=True) <= half else (
+            f"at {number(mean)} it is too high for a limit that says much"
+        )
+    limit = readable(low * (1 - HEADROOM), up=False)
+    if limit >= mean / 2 and limit > bound.bounds[0]:
+        return f"{name}>={limit:g}", ""
+    return None, wide if mean > 0 else "at 0 it is too low for a limit"
 
 
 def _decided(

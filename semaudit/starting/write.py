@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from semaudit.errors import UsageError
 from semaudit.files import appearing_file, check_file_below, folders_made
 from semaudit.settings import YAML_FILE
-from semaudit.starting.configuration import configuration, settings_of
+from semaudit.starting.configuration import configuration, elsewhere, settings_of
 from semaudit.starting.proposing import Proposal, propose
 from semaudit.starting.workflow import WORKFLOW
 
@@ -19,10 +20,11 @@ WORKFLOW_FILE = Path(".github/workflows/semaudit.yml")
 
 @dataclass(frozen=True)
 class Started:
-    """What was written, and the limits that were proposed."""
+    """What was written, the limits that were proposed, and the paths that lead elsewhere."""
 
     files: tuple[Path, ...]
     proposal: Proposal
+    elsewhere: Mapping[str, str]
 
 
 def start(folder: Path, audit: Path | None, given: dict[str, Any], *, force: bool) -> Started:
@@ -48,10 +50,11 @@ def start(folder: Path, audit: Path | None, given: dict[str, Any], *, force: boo
     remarks = proposal.skipped
     if proposal.limits:
         remarks = ("Proposed from the intervals of an audit, which passes them.", *remarks)
-    text = configuration({**known, **given}, proposal.limits, remarks)
+    holding = {**known, **given}
+    text = configuration(holding, proposal.limits, remarks)
     texts[folder / YAML_FILE] = text
     with ExitStack() as stack:
         for path, content in texts.items():
             stack.enter_context(folders_made(path.parent))
             stack.enter_context(appearing_file(path)).write_text(content, encoding="utf-8")
-    return Started(tuple(texts), proposal)
+    return Started(tuple(texts), proposal, elsewhere(holding))

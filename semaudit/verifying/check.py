@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semaudit import summary
-from semaudit.errors import AuditError
+from semaudit.comparing.opening import require_finished
+from semaudit.errors import AuditError, UsageError
 from semaudit.figures import Difference, differences, figures
 from semaudit.files import file_sha256
 from semaudit.folder import MANIFEST, REPORT, read_manifest
@@ -14,7 +15,7 @@ from semaudit.gates.shipped import recorded_metrics
 from semaudit.report.document import Report
 from semaudit.report.file import read_report
 from semaudit.store import Samples
-from semaudit.verifying.hashes import Held, held_against, recorded
+from semaudit.verifying.hashes import Held, held_against, is_hash, recorded
 
 SAME = 1e-6
 """Share by which a figure that is reckoned again may be off: another version of a library."""
@@ -26,6 +27,7 @@ class Verified:
 
     Attributes:
         manifest_sha256: of the manifest, which no file of the audit vouches for.
+        kept_sha256: what it has to be, kept elsewhere; None where nobody kept it.
         held: the files against their hashes; None where there are none on record.
         recomputed: how many figures were reckoned again from the tables.
         disagreeing: those of them that the report has otherwise, worst first.
@@ -33,33 +35,52 @@ class Verified:
     """
 
     manifest_sha256: str
+    kept_sha256: str | None
     held: Held | None
     recomputed: int
     disagreeing: tuple[Difference, ...]
     unreadable: str | None
 
     @property
+    def other_manifest(self) -> bool:
+        """Whether the manifest is not the one whose hash was kept."""
+        return self.kept_sha256 is not None and self.kept_sha256 != self.manifest_sha256
+
+    @property
     def broken(self) -> bool:
         """Whether anything is not as the scan left it."""
         changed = self.held is not None and bool(self.held.changed or self.held.missing)
-        return changed or bool(self.disagreeing) or self.unreadable is not None
+        return (
+            self.other_manifest or changed or bool(self.disagreeing) or self.unreadable is not None
+        )
 
     @property
     def exit_code(self) -> int:
-        """0 as it was written, 1 something is not, 3 there is no record that could tell."""
+        """0 nothing is otherwise, 1 something is not, 3 there is no record that could tell."""
         if self.broken:
             return 1
         return 3 if self.held is None else 0
 
 
-def verify(audit: Path) -> Verified:
+def verify(audit: Path, manifest_sha256: str | None = None) -> Verified:
     """Hash an audit's files again, and reckon its figures again from its tables.
 
+    Args:
+        audit: its folder.
+        manifest_sha256: what the hash of its manifest has to be.
+
     Raises:
+        UsageError: that is no hash.
         AuditError: there is no audit, or its manifest cannot be read.
     """
-    if not audit.is_dir():
-        raise AuditError(f"there is no audit {audit}: no such folder")
+    kept = None if manifest_sha256 is None else manifest_sha256.strip().lower()
+    if kept is not None and not is_hash(kept):
+        raise UsageError(
+            f"--manifest-sha256 {manifest_sha256!r} is no SHA-256: 64 hexadecimal digits, as "
+            "semaudit verify prints them"
+        )
+    if not (audit / MANIFEST).exists():
+        require_finished(audit)
     record = recorded(read_manifest(audit), audit)
     held = None if record is None else held_against(record, audit)
     recomputed = 0
@@ -75,7 +96,8 @@ def verify(audit: Path) -> Verified:
         unreadable = str(error)
     except (ValueError, KeyError) as error:  # samples outside their range, metrics that lack
         unreadable = f"the tables in {audit} are damaged: {error}"
-    return Verified(file_sha256(audit / MANIFEST), held, recomputed, disagreeing, unreadable)
+    found = file_sha256(audit / MANIFEST)
+    return Verified(found, kept, held, recomputed, disagreeing, unreadable)
 
 
 def _again(report: Report, audit: Path) -> Report:

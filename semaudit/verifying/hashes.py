@@ -54,7 +54,7 @@ def recorded(manifest: Mapping[str, Any], audit: Path) -> dict[str, str] | None:
     if found is None:
         return None
     if not isinstance(found, dict) or not all(
-        isinstance(name, str) and isinstance(each, str) and _SHA256.fullmatch(each)
+        isinstance(name, str) and isinstance(each, str) and is_hash(each)
         for name, each in found.items()
     ):
         raise AuditError(f"{audit / MANIFEST} is damaged: {FILES!r} holds no hashes of files")
@@ -64,6 +64,11 @@ def recorded(manifest: Mapping[str, Any], audit: Path) -> dict[str, str] | None:
             f"{audit / MANIFEST} is damaged: {FILES!r} holds no hash of {', '.join(left_out)}"
         )
     return dict(found)
+
+
+def is_hash(text: str) -> bool:
+    """Whether a text is a SHA-256 as they are kept here: in small hexadecimal digits."""
+    return _SHA256.fullmatch(text) is not None
 
 
 def held_against(record: Mapping[str, str], audit: Path) -> Held:

@@ -25,12 +25,7 @@ def lines(found: Verified) -> list[str]:
             said.append(f"added: {name} is not of the scan, and nothing vouches for it")
         said.append(f"{len(held.same)} of {_recorded(found)} files have the hashes on record")
     said += _figures(found)
-    said.append(f"manifest.json has SHA-256 {found.manifest_sha256}, which no other file keeps")
-    said.append(
-        {0: "The audit is as it was written.", 1: "The audit is NOT as it was written."}.get(
-            found.exit_code, "Whether the audit is as it was written cannot be told."
-        )
-    )
+    said += [_manifest(found), _verdict(found)]
     return said
 
 
@@ -40,6 +35,7 @@ def as_json(found: Verified) -> dict[str, Any]:
     return {
         "verified": found.exit_code == 0,
         "manifest_sha256": found.manifest_sha256,
+        "kept_sha256": found.kept_sha256,
         "hashes_on_record": held is not None,
         **{
             name: [] if held is None else list(getattr(held, name))
@@ -59,6 +55,25 @@ def _recorded(found: Verified) -> int:
     return sum(len(part) for part in (found.held.same, found.held.changed, found.held.missing))
 
 
+def _manifest(found: Verified) -> str:
+    said = f"manifest.json has SHA-256 {found.manifest_sha256}"
+    if found.kept_sha256 is None:
+        return f"{said}, which no other file keeps: --manifest-sha256 holds it against one you kept"
+    if found.other_manifest:
+        return f"changed: {said}, and the one that was kept is {found.kept_sha256}"
+    return f"{said}, the one that was kept"
+
+
+def _verdict(found: Verified) -> str:
+    if found.exit_code == 1:
+        return "The audit is NOT as it was written."
+    if found.exit_code:
+        return "Whether the audit is as it was written cannot be told."
+    if found.kept_sha256 is None:
+        return "Every file is what manifest.json says; nothing vouches for manifest.json itself."
+    return "The audit is as it was written."
+
+
 def _figures(found: Verified) -> list[str]:
     if found.unreadable is not None:
         return [f"the report cannot be held against the tables: {found.unreadable}"]
@@ -68,7 +83,9 @@ def _figures(found: Verified) -> list[str]:
         f"report.json says {each.name} = {_said(each.before)}, and the tables {_said(each.after)}"
         for each in found.disagreeing[:SHOWN]
     ]
-    return [*said, f"{len(found.disagreeing):,} figures of report.json are not the tables'"]
+    count = len(found.disagreeing)
+    many = "figure of report.json is" if count == 1 else "figures of report.json are"
+    return [*said, f"{count:,} {many} not what the tables say"]
 
 
 def _said(value: float | None) -> str:

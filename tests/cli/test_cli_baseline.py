@@ -110,7 +110,7 @@ def test_what_the_baseline_cannot_serve_is_refused_before_the_model(
     ("flags", "said"),
     [
         (("--seed", "3"), "  seed: 3 and 0\n"),
-        (("--select", "contrast"), "probes: 3 and 2, of which 1 ('contrast') only in this scan"),
+        (("--select", "contrast"), "probes: 2 and 1, of which 1 ('contrast') only in this scan"),
         (("--num-samples", "8"), "pictures: 8 and 12"),
     ],
 )

@@ -29,6 +29,7 @@ def scan(checkpoint: Path, pictures: Path, cli: Run, *more: str) -> int:
 def test_every_line_is_a_valid_setting(cli: Run, tmp_path: Path) -> None:
     ended = cli("init")
     assert (ended.code, ended.stderr) == (0, "")
+    assert "no limit was written: this job cannot fail" in ended.stdout.splitlines()[-1]
     text = (tmp_path / "semaudit.yaml").read_text(encoding="utf-8")
     assert resolve(folder=tmp_path, environment={}).settings == Settings()
     bare = re.sub(r"^# ([a-z_]+: )", r"\1", text, flags=re.MULTILINE)
@@ -82,7 +83,26 @@ def test_too_few_pictures_decide_little_and_a_comment_says_so(
     assert ended.code == 0
     assert "no limit:" in ended.stdout
     text = (tmp_path / "semaudit.yaml").read_text(encoding="utf-8")
-    assert "as few as 12 pictures" in text
+    assert re.search(r"^# flip_rate: its interval, .* is too wide for 12 pictures$", text, re.M)
+    # What was scanned lies elsewhere, where no job would find it.
+    assert re.search(r"^# The job will not find this there.*\ndata: /", text, re.M)
+    assert "warning: data: /" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "warned"),
+    [
+        *(("photos", False), ("./a/../photos", False), ("..photos", False), (".", False)),
+        *(("../photos", True), ("a/../../photos", True), ("/photos", True), ("~/photos", True)),
+    ],
+)
+def test_paths_that_a_job_will_not_find(path: str, warned: bool, cli: Run, tmp_path: Path) -> None:
+    ended = cli("init", "model.pt", "--data", path)
+    assert ended.code == 0
+    assert ("put it in the repository" in ended.stderr) == warned
+    text = (tmp_path / "semaudit.yaml").read_text(encoding="utf-8")
+    assert text.count("# The job will not find this there") == warned
+    assert resolve(folder=tmp_path, environment={}).settings.data == Path(path)
 
 
 def test_from_an_audit_to_a_failing_job_to_a_passing_one(
@@ -93,6 +113,7 @@ def test_from_an_audit_to_a_failing_job_to_a_passing_one(
     ended = cli("init", "--from", "first")
     assert ended.code == 0
     assert "limit proposed: flip_rate" in ended.stdout
+    assert "no limit was written" not in ended.stdout
     limits = resolve(folder=tmp_path, environment={}).settings.fail_on
     assert limits
     assert cli("gate", "first").code == 0

@@ -25,11 +25,28 @@ def _edit(path: Path, **changes: object) -> None:
 def test_an_audit_is_as_it_was_written(audited: Path, cli: Run) -> None:
     ended = cli("verify", str(audited))
     assert ended.code == 0, ended
-    assert ended.stdout.splitlines()[-1] == "The audit is as it was written."
+    assert "nothing vouches for manifest.json itself" in ended.stdout.splitlines()[-1]
     found = json.loads(cli("verify", str(audited), "--format", "json").stdout)
     assert {"report.json", "report.md", "samples.parquet"} <= set(found["same"])
     assert found["figures"] > 100
     assert found["verified"]
+
+
+def test_the_manifest_is_held_against_the_hash_that_was_kept(copy: Path, cli: Run) -> None:
+    found = json.loads(cli("verify", str(copy), "--format", "json").stdout)
+    kept = ("--manifest-sha256", found["manifest_sha256"].upper())
+    ended = cli("verify", str(copy), *kept)
+    assert (ended.code, ended.stdout.splitlines()[-1]) == (0, "The audit is as it was written.")
+    _edit(copy / "manifest.json", seed=1)
+    assert cli("verify", str(copy)).code == 0
+    ended = cli("verify", str(copy), *kept)
+    other = json.loads(cli("verify", str(copy), "--format", "json").stdout)["manifest_sha256"]
+    assert ended.code == 1
+    assert f"SHA-256 {other}, and the one that was kept is {found['manifest_sha256']}" in (
+        ended.stdout
+    )
+    ended = cli("verify", str(copy), "--manifest-sha256", "abc")
+    assert (ended.code, "64 hexadecimal digits" in ended.stderr) == (2, True)
 
 
 def test_a_changed_a_missing_and_an_added_file_are_named(copy: Path, cli: Run) -> None:
@@ -65,6 +82,14 @@ def test_a_report_that_does_not_follow_from_the_tables(copy: Path, cli: Run) -> 
     ended = cli("verify", str(copy))
     assert ended.code == 1
     assert "report.json says flip_rate." in ended.stdout
+    assert "figures of report.json are not what the tables say" in ended.stdout
+
+
+def test_one_figure_that_does_not_follow(copy: Path, cli: Run) -> None:
+    report = json.loads((copy / "report.json").read_text(encoding="utf-8"))
+    report["score"]["value"] -= 5
+    _edit(copy / "report.json", score=report["score"])
+    assert "1 figure of report.json is not what" in cli("verify", str(copy)).stdout
 
 
 def test_an_old_audit_has_no_hashes(copy: Path, cli: Run) -> None:
@@ -86,7 +111,8 @@ def test_damaged_hashes(files: object, copy: Path, cli: Run) -> None:
 
 def test_no_audit(tmp_path: Path, cli: Run) -> None:
     assert cli("verify", "nowhere").code == 3
-    assert cli("verify", str(tmp_path)).code == 3
+    ended = cli("verify", str(tmp_path))
+    assert (ended.code, "is no audit: it has no report.json" in ended.stderr) == (3, True)
     assert cli("verify", "nowhere", "--format", "xml").code == 2
 
 

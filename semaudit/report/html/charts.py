@@ -82,7 +82,7 @@ def probes(report: Report) -> Section:
     table = Table.of(caption, text.probe_headers(report), rows, text.footer(report))
     remark = (
         "Worst first, all on one scale. Lines are means over pictures, bands their 95 % "
-        "intervals; how often answers flip stands beside each dot and in the tables."
+        "intervals; how often answers flip is said at a dot, on hover, and in the tables."
     )
     return Section("probes", "Shift against strength", (remark,), charts, (), (table,))
 
