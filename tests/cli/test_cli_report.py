@@ -34,9 +34,8 @@ def test_many_files_at_once(cli: Run, copy: Path, tmp_path: Path) -> None:
     ended = cli("report", str(copy), *(word for file in files for word in ("-o", file)))
     assert (ended.code, ended.stdout, ended.stderr) == (0, "", "")
     assert names(tmp_path) == {"audit", *files}
-    assert json.loads((tmp_path / "out.json").read_bytes()) == json.loads(
-        (copy / "report.json").read_bytes()
-    )
+    # An audit from before there were baselines: what it lacks is null now.
+    assert read_report(tmp_path / "out.json") == read_report(copy / "report.json")
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -290,7 +290,7 @@ def test_every_flag_lands_in_the_manifest(
     expected |= {"model": str(checkpoint), "data": str(pictures)}
     # --input-size and --img-size say the same; the others do not go with these pictures.
     elsewhere = {"input_size", "battery", "plugin", "use_ema", "class_map"}
-    elsewhere |= {"dataset", "split", "path_column", "label_column"}
+    elsewhere |= {"dataset", "split", "path_column", "label_column", "baseline"}
     assert expected.keys() | elsewhere == Settings.model_fields.keys()
     settings = manifest(tmp_path / "audit")["settings"]
     assert {name: settings[name]["value"] for name in expected} == expected
