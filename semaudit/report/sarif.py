@@ -76,8 +76,9 @@ def _rule_id(gate: str) -> str:
 
     A limit against a baseline is another claim than one on the figure itself.
     """
-    subject, _, limit = re.split(r"([<>]=)", gate, maxsplit=1) if "=" in gate else (gate, "", "")
-    return _plain(subject.strip() + (" against a baseline" if "baseline" in limit else ""))
+    subject, *limit = re.split(r"[<>]=", gate, maxsplit=1)
+    against = any("baseline" in each for each in limit)
+    return _plain(subject.strip() + (" against a baseline" if against else ""))
 
 
 def _judged(verdict: Verdict) -> _Object:

