@@ -9,7 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from semaudit.errors import UsageError
+from semaudit.errors import AuditError, UsageError
+
+
+def read_text(path: Path, advice: str) -> str:
+    """Read a text file of an audit.
+
+    Raises:
+        AuditError: it cannot be read; says why, and ends with the advice.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise AuditError(f"{path} cannot be read: {reason}; {advice}") from error
 
 
 def check_file(out: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from semaudit.errors import AuditError, UsageError
+from semaudit.files import read_text
 from semaudit.report.renderings import ENDINGS
 from semaudit.store import IMAGES, PATHS, SAMPLES
 
@@ -88,12 +89,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         AuditError: it is missing or damaged.
     """
     path = folder / MANIFEST
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise AuditError(f"{path} cannot be read: {reason}; scan again") from error
-    return as_manifest(text, path)
+    return as_manifest(read_text(path, "scan again"), path)
 
 
 def as_manifest(text: str, path: Path) -> dict[str, Any]:

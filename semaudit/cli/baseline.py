@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from semaudit.cli.common import stdout
+from semaudit.cli.common import require_format, stdout
 
 app = typer.Typer(
     no_args_is_help=True, help="Keep an audit as a small file that later ones are held against."
 )
-
-FORMATS = ("table", "json")
 
 
 @app.callback()
@@ -72,12 +70,8 @@ def show(
     """
     from semaudit.baselines.describing import described, facts
     from semaudit.baselines.opening import open_baseline
-    from semaudit.errors import UsageError, did_you_mean
 
-    if format not in FORMATS:
-        raise UsageError(
-            f"--format {format!r}{did_you_mean(format, FORMATS)}: one of {', '.join(FORMATS)}"
-        )
+    require_format(format)
     found = open_baseline(file)
     if format == "json":
         import json

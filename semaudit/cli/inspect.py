@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semaudit.cli.common import stdout
+from semaudit.cli.options import again
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from semaudit.inspecting.again import Inspection
-
-_AGAIN = "What the audit named"
 
 
 def inspect(
@@ -35,40 +34,18 @@ def inspect(
         Path | None,
         typer.Option(help="Folder for the pictures and cases.json. Default: cases in the audit."),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Where the model is now; or its factory, which is run.", rich_help_panel=_AGAIN
-        ),
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Where the pictures are now.", rich_help_panel=_AGAIN)
-    ] = None,
-    arch: Annotated[
-        str | None,
-        typer.Option(
-            help="Architecture of the checkpoint; or its factory, which is run.",
-            rich_help_panel=_AGAIN,
-        ),
-    ] = None,
+    model: again.Model = None,
+    data: again.Data = None,
+    arch: again.Arch = None,
     plugin: Annotated[
         list[str] | None,
         typer.Option(
-            help="Python file with the probe's perturbation; it is run.", rich_help_panel=_AGAIN
+            help="Python file with the probe's perturbation; it is run.",
+            rich_help_panel=again.PANEL,
         ),
     ] = None,
-    unsafe_load: Annotated[
-        bool,
-        typer.Option(
-            "--unsafe-load",
-            help="Open the model's file even where that runs code in it.",
-            rich_help_panel=_AGAIN,
-        ),
-    ] = False,
-    device: Annotated[
-        str | None,
-        typer.Option(help="auto, cuda, cuda:N, mps or cpu.", rich_help_panel=_AGAIN),
-    ] = None,
+    unsafe_load: again.UnsafeLoad = False,
+    device: again.Device = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Show how the worst pictures of an audit break: at which strength, from what to what.

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from semaudit.cli.common import print_lines, require_format
-
-_AGAIN = "What the audit named"
+from semaudit.cli.options import again
 
 
 def reproduce(
@@ -17,38 +16,15 @@ def reproduce(
     tolerance: Annotated[
         float, typer.Option(min=0, help="Share of a figure by which it may be off.")
     ] = 0.001,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Where the model is now; or its factory, which is run.", rich_help_panel=_AGAIN
-        ),
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Where the pictures are now.", rich_help_panel=_AGAIN)
-    ] = None,
-    arch: Annotated[
-        str | None,
-        typer.Option(
-            help="Architecture of the checkpoint; or its factory, which is run.",
-            rich_help_panel=_AGAIN,
-        ),
-    ] = None,
+    model: again.Model = None,
+    data: again.Data = None,
+    arch: again.Arch = None,
     plugin: Annotated[
         list[str] | None,
-        typer.Option(help="Python file of the scan; it is run.", rich_help_panel=_AGAIN),
+        typer.Option(help="Python file of the scan; it is run.", rich_help_panel=again.PANEL),
     ] = None,
-    unsafe_load: Annotated[
-        bool,
-        typer.Option(
-            "--unsafe-load",
-            help="Open the model's file even where that runs code in it.",
-            rich_help_panel=_AGAIN,
-        ),
-    ] = False,
-    device: Annotated[
-        str | None,
-        typer.Option(help="auto, cuda, cuda:N, mps or cpu.", rich_help_panel=_AGAIN),
-    ] = None,
+    unsafe_load: again.UnsafeLoad = False,
+    device: again.Device = None,
     format: Annotated[str, typer.Option(help="table or json.")] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:

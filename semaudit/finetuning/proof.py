@@ -80,7 +80,7 @@ def worse(found: Comparison) -> list[str]:
     By the 95 % intervals of the differences, picture by picture.
     """
     place: Place = "held-out" if found.seen else "all"
-    looked_at = [found.change(metric, place, None) for metric in _MEASURES.values()]
+    looked_at = [found.change(metric, place) for metric in _MEASURES.values()]
     looked_at.append(found.change("accuracy", "clean"))
     return [each.metric for each in looked_at if each is not None and _lost(each)]
 

@@ -8,7 +8,6 @@ made small by fainter answers.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from semaudit import divergence
 from semaudit.finetuning.generic import Generic
-from semaudit.gradients.affine import AffineBatchNorm
+from semaudit.gradients.affine import affine_where_slow
 from semaudit.look import look
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
@@ -59,9 +58,8 @@ class Turning:
 
 def _turns(student: Classifier, clean: Tensor, changed: Tensor) -> Tensor:
     pictures = torch.cat([clean, changed]).requires_grad_()
-    affine = AffineBatchNorm() if pictures.device.type == "cpu" else nullcontext()
     # The fused attentions have no second derivative.
-    with sdpa_kernel(SDPBackend.MATH), affine:
+    with sdpa_kernel(SDPBackend.MATH), affine_where_slow(student):
         logits = look(student, pictures).logits
         top = logits[: len(clean)].argmax(-1).repeat(2)
         named = logits.gather(1, top[:, None]).sum()

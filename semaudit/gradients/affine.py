@@ -8,12 +8,15 @@ has the same gradient and costs one multiplication.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+
+from semaudit.models import Classifier
 
 
 class AffineBatchNorm(TorchFunctionMode):
@@ -28,6 +31,15 @@ class AffineBatchNorm(TorchFunctionMode):
     ) -> Any:
         """Stand in for one function of torch."""
         return (_batch_norm if func is F.batch_norm else func)(*args, **(kwargs or {}))
+
+
+def affine_where_slow(classifier: Classifier) -> AffineBatchNorm | nullcontext[None]:
+    """The affine map where the kernel is slow: on CUDA it is fast, and a compiled model would be
+    compiled anew.
+    """
+    placement = classifier.placement
+    wanted = placement.device.type == "cpu" and not placement.compile
+    return AffineBatchNorm() if wanted else nullcontext()
 
 
 def _batch_norm(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from semaudit.gradients.affine import AffineBatchNorm
+from semaudit.gradients.affine import affine_where_slow
 from semaudit.gradients.functionals import Functional
 from semaudit.metrics.views import View, precise
 from semaudit.models import Classifier
@@ -72,7 +72,7 @@ class Differentiator:
         return tuple(functional(view.logits) for functional in functionals)
 
     def _view(self, images: Tensor) -> View:
-        with torch.no_grad(), self._affine():
+        with torch.no_grad(), affine_where_slow(self.classifier):
             outputs = self.classifier(images)
         logits = outputs.logits.to(precise(images.device))
         return _bare(View(images, logits, outputs.features, self.classifier.activation), images)
@@ -88,7 +88,7 @@ class Differentiator:
     @contextmanager
     def graph(self, images: Tensor) -> Iterator[tuple[View, Tensor]]:
         """Yield a view whose logits carry a graph, and the pictures at the graph's root."""
-        with torch.enable_grad(), self._affine():
+        with torch.enable_grad(), affine_where_slow(self.classifier):
             pictures = images.clone().detach().requires_grad_()
             outputs = self.classifier(pictures)
             logits = outputs.logits.to(precise(images.device))
@@ -103,16 +103,10 @@ class Differentiator:
             pairs = zip(images.chunk(len(images)), direction.chunk(len(images)), strict=True)
             return torch.cat([self.along(*pair) for pair in pairs])
         # The fused attentions have no forward mode, nor a second derivative.
-        with sdpa_kernel(SDPBackend.MATH), self._affine():
+        with sdpa_kernel(SDPBackend.MATH), affine_where_slow(self.classifier):
             if self.directional == "forward":
                 return _forward_derivative(self.classifier, images, direction)
             return _double_backward(self.classifier, images, direction)
-
-    def _affine(self) -> AffineBatchNorm | nullcontext[None]:
-        # On CUDA the kernel is fast, and a compiled model would be compiled anew.
-        placement = self.classifier.placement
-        wanted = placement.device.type == "cpu" and not placement.compile
-        return AffineBatchNorm() if wanted else nullcontext()
 
 
 def pull_back(values: Sequence[Tensor], pictures: Tensor, *, keep: bool = False) -> list[Tensor]:

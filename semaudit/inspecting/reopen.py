@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from semaudit.errors import AuditError, ImageError, ModelError, UsageError
+from semaudit.files import read_text
 from semaudit.folder import MANIFEST
 from semaudit.models import Classifier, weights_sha256
 from semaudit.models.factory import is_factory
@@ -72,8 +73,9 @@ def read_manifest(audit: Path, given: Given) -> Recorded:
         UsageError: what runs code has to be named again.
     """
     path = audit / MANIFEST
+    text = read_text(path, f"is {audit} an audit?")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(text)
         values = {name: each["value"] for name, each in document["settings"].items()}
         plugins = {
             str(name): (str(plugin["path"]), str(plugin["sha256"]))
@@ -82,9 +84,6 @@ def read_manifest(audit: Path, given: Given) -> Recorded:
         }
         searched = document.get("worst_case")
         effort = Effort(**searched) if searched else CHEAP
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise AuditError(f"{path} cannot be read: {reason}; is {audit} an audit?") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise AuditError(f"{path} is damaged, or no manifest of semaudit's; scan again") from error
     _refuse_code(values, path, given)

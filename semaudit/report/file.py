@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from semaudit.errors import AuditError
+from semaudit.files import read_text
 from semaudit.report.document import SCHEMA_VERSION, Report
 
 
@@ -26,12 +27,7 @@ def read_report(path: Path) -> Report:
     Raises:
         AuditError: it is missing, damaged or of another version.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise AuditError(f"{path} cannot be read: {reason}; is {path.parent} an audit?") from error
-    return parse_report(text, path)
+    return parse_report(read_text(path, f"is {path.parent} an audit?"), path)
 
 
 def parse_report(text: str, path: Path) -> Report:

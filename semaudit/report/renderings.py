@@ -120,10 +120,11 @@ def check_outputs(outs: Sequence[Path], audit: Path | None, form: str) -> None:
     RENDERINGS[form].check()
     for k, out in enumerate(outs):
         of_file(out).check()
-        inside = audit is not None and out.resolve().is_relative_to(audit.resolve())
-        if inside and audit is not None:
+        to_appear = False
+        if audit is not None and out.resolve().is_relative_to(audit.resolve()):
             check_rendering(out, audit)
-        if not (inside and audit is not None and not audit.exists()):
+            to_appear = not audit.exists()
+        if not to_appear:
             check_file(out)
         if out.resolve() in {each.resolve() for each in outs[:k]}:
             raise UsageError(f"-o {out} is named twice")
