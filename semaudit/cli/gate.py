@@ -39,8 +39,8 @@ def gate(
 ) -> None:
     """Judge the limits on a finished audit: no model, no pictures, no rerun.
 
-    As table, JSON and Markdown the gates alone are printed; other formats, and all files, hold the
-    whole report with the new verdicts.
+    As table, JSON and Markdown the gates alone are printed, with what changed since a baseline;
+    other formats, and all files, hold the whole report with the new verdicts.
 
     Exit codes:
     0 all gates pass

@@ -228,21 +228,3 @@ def _undecided(gate: Gate, step: statistics.HolmStep, reason: str) -> Verdict:
 
 def _finite(end: float) -> float | None:
     return end if math.isfinite(end) else None
-
-
-def exit_code(
-    verdicts: Sequence[Verdict], *, degenerate: bool, accept_inconclusive: bool, exit_zero: bool
-) -> int:
-    """0 all pass, 1 a gate failed, 3 a gate could not be judged, 4 something inconclusive.
-
-    A gate cannot be judged on a degenerate model, or where nothing was measured: more pictures
-    would not help, so neither ``accept_inconclusive`` nor ``exit_zero`` makes that a success.
-    """
-    outcomes = {verdict.outcome for verdict in verdicts}
-    unjudged = degenerate and Outcome.INCONCLUSIVE in outcomes
-    if Outcome.FAIL in outcomes and not exit_zero:
-        return 1
-    if unjudged or any(verdict.value is None for verdict in verdicts):
-        return 3
-    tolerated = exit_zero or accept_inconclusive
-    return 4 if Outcome.INCONCLUSIVE in outcomes and not tolerated else 0

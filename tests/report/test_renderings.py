@@ -109,7 +109,7 @@ def test_a_kept_audit_still_renders(name: str) -> None:
 def test_a_kept_audit_is_judged_as_it_was(cli: Run) -> None:
     ended = cli("gate", str(SAMPLE), "--format", "json")
     assert ended.code == 1
-    again = [Verdict.model_validate(each) for each in json.loads(ended.stdout)]
+    again = [Verdict.model_validate(each) for each in json.loads(ended.stdout)["verdicts"]]
     for before, now in zip(REPORT.verdicts, again, strict=True):
         assert (now.gate, now.outcome) == (before.gate, before.outcome)
         assert text.estimated(now) == text.estimated(before)
