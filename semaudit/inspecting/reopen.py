@@ -66,6 +66,11 @@ class Brought:
     metrics: tuple[str, ...]
     installed: bool
 
+    @property
+    def names(self) -> list[str]:
+        """What it brought, as ``metric NAME``: a perturbation may be called like a metric."""
+        return named(self.perturbations, self.metrics)
+
     @classmethod
     def of(cls, plugin: Mapping[str, Any]) -> Brought:
         """Read it from a manifest."""
@@ -76,6 +81,11 @@ class Brought:
             tuple(map(str, plugin.get("metrics", ()))),
             plugin.get("distribution") is not None,
         )
+
+
+def named(perturbations: Sequence[str], metrics: Sequence[str]) -> list[str]:
+    """What a plugin brings, by kind and name."""
+    return [*(f"perturbation {each}" for each in perturbations), *(f"metric {m}" for m in metrics)]
 
 
 @dataclass(frozen=True)
@@ -141,18 +151,13 @@ def _refuse_code(values: Mapping[str, Any], path: Path, given: Given) -> None:
 def open_plugins(audited: Recorded) -> tuple[list[LoadedPlugin], list[str]]:
     """Load what is installed and what was named, and return it with warnings of other contents."""
     loaded = load_plugins(audited.settings)
-    warnings = []
-    for kind, names_of in (
-        ("perturbation", lambda each: each.perturbations),
-        ("metric", lambda each: each.metrics),
-    ):
-        before = {name: each.sha256 for each in audited.plugins for name in names_of(each)}
-        warnings += [
-            f"{each.path} has changed since the audit: its {kind} {name} may do other things"
-            for each in loaded
-            for name in names_of(each)
-            if before.get(name, each.sha256) != each.sha256
-        ]
+    before = {name: each.sha256 for each in audited.plugins for name in each.names}
+    warnings = [
+        f"{each.path} has changed since the audit: its {name} may do other things"
+        for each in loaded
+        for name in named(each.perturbations, each.metrics)
+        if before.get(name, each.sha256) != each.sha256
+    ]
     return loaded, warnings
 
 

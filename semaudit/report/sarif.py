@@ -86,6 +86,7 @@ def _judged(verdict: Verdict) -> _Object:
         "gate": _plain(verdict.gate),
         "outcome": verdict.outcome.value,
         **_numbers(verdict),
+        **({} if verdict.against is None else {"against": verdict.against.model_dump()}),
         "reason": _plain(verdict.reason),
     }
 

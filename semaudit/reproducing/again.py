@@ -15,6 +15,7 @@ from semaudit.inspecting.reopen import (
     Given,
     Recorded,
     as_recorded,
+    named,
     open_again,
     open_plugins,
     require_pictures,
@@ -84,20 +85,15 @@ def _require_plugins(recorded: Recorded, audit: Path, given: Given) -> None:
 def _other_plugins(recorded: Recorded) -> list[str]:
     """What is not as it was of the plugins: their contents, or what they bring."""
     loaded, wrong = open_plugins(recorded)
-    now = {name for each in loaded for name in (*each.perturbations, *each.metrics)}
-    before = {
-        name: each.path
-        for each in recorded.plugins
-        for name in (*each.perturbations, *each.metrics)
-    }
-    wrong += [
-        f"no plugin brings {name}, which {path} brought then: give it again with --plugin"
+    now = {name for each in loaded for name in named(each.perturbations, each.metrics)}
+    before = {name: each.path for each in recorded.plugins for name in each.names}
+    missing = [
+        f"no plugin brings the {name}, which {path} brought then: give it with --plugin"
         for name, path in before.items()
         if name not in now
     ]
-    return wrong + [
-        f"a plugin brings {name}, which the audit was made without" for name in now - before.keys()
-    ]
+    more = [f"a plugin brings the {each} now, and none did" for each in sorted(now - before.keys())]
+    return [*wrong, *missing, *more]
 
 
 def _as_it_ran(settings: Settings, manifest: dict[str, Any], audit: Path, given: Given) -> Settings:

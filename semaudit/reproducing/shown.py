@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from semaudit.figures import ABSOLUTE
+from semaudit.findings import CLASS_FLIPS, WORST
 from semaudit.folder import PICTURES
 from semaudit.report.document import ClassFlip, WorstPicture
 from semaudit.showcase import File, Kept, read_index, read_picture
+
+T = TypeVar("T")
 
 PIXELS = 0.02
 """What the pixels of a kept picture may differ by on average, of full scale: they are stored with
@@ -37,8 +41,7 @@ def other_flips(
         ):
             if not math.isclose(a, b, rel_tol=tolerance):
                 yield f"flips from {name} were {a:,} {kind} and are {b:,}"
-    counts = tuple({name: each.pictures for name, each in flips.items()} for flips in (old, new))
-    for name in _strangers(*counts, tolerance):
+    for name in _strangers(old, new, lambda each: each.pictures, CLASS_FLIPS, tolerance):
         yield f"flips from {name} are among the commonest of one of the two scans only"
 
 
@@ -60,8 +63,7 @@ def other_worst(
         alike = then.cell_shift != now.cell_shift
         if not alike and _cell(then) != _cell(now):
             yield f"the worst picture {image!r} is worst in another cell"
-    shifts = tuple({image: each.shift for image, each in part.items()} for part in (old, new))
-    for image in _strangers(*shifts, tolerance):
+    for image in _strangers(old, new, lambda each: each.shift, WORST, tolerance):
         yield f"{image!r} is among the worst pictures of one of the two scans only"
 
 
@@ -85,8 +87,7 @@ def other_kept(before: Path, after: Path, tolerance: float) -> Iterator[str]:
             yield f"of the kept picture {image!r} other views are kept"
         elif (then.probe, then.strength) == (now.probe, now.strength):
             yield from _other_files(before, then, after, now)
-    shifts = tuple({image: each.shift for image, each in part.items()} for part in (old, new))
-    for image in _strangers(*shifts, tolerance):
+    for image in _strangers(old, new, lambda each: each.shift, 1, tolerance):
         yield f"the picture {image!r} was kept by one of the two scans only"
 
 
@@ -113,13 +114,21 @@ def _apart(before: Path, old: File, after: Path, new: File) -> float:
 
 
 def _strangers(
-    old: Mapping[str, float], new: Mapping[str, float], tolerance: float
+    old: Mapping[str, T],
+    new: Mapping[str, T],
+    size: Callable[[T], float],
+    most: int,
+    tolerance: float,
 ) -> Iterator[str]:
-    """What only one of two lists of the largest holds, and not for being as large as the last."""
+    """What only one of two lists of the largest holds, and not for being as large as the last.
+
+    A list of fewer than ``most`` holds all that there is, so that none can have fallen off its end.
+    """
+    ended = len(old) == len(new) >= most
     for some, others in ((old, new), (new, old)):
-        last = min(others.values(), default=math.nan)
+        last = min(map(size, others.values()), default=math.nan)
         for name in sorted(some.keys() - others.keys()):
-            if len(old) != len(new) or not _close(some[name], last, tolerance):
+            if not (ended and _close(size(some[name]), last, tolerance)):
                 yield name
 
 

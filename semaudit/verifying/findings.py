@@ -56,5 +56,6 @@ def _pairs(report: Report, manifest: Mapping[str, Any]) -> Iterator[tuple[str, A
     limits = [str(each).strip() for each in manifest["settings"]["fail_on"]["value"]]
     yield "the limits", [each.gate for each in report.verdicts], limits
     kept = manifest.get(FINDINGS)
-    for name, said in findings_of(report).items() if kept is not None else ():
-        yield f"what was found of it ({name})", said, kept[name]
+    if kept is not None:
+        for name, said in findings_of(report).items():
+            yield f"what was found of it ({name})", said, kept[name]

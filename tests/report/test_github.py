@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hostile_words import SAMPLE, renamed
+from hostile import renamed
+from hostile_words import SAMPLE
 
 from semaudit.report.document import Outcome, Report
 from semaudit.report.file import read_report

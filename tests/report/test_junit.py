@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 import xmlschema
-from hostile_words import SAMPLE, WORDS, renamed
+from hostile import renamed
+from hostile_words import SAMPLE, WORDS
 
 from semaudit.gates import exit_code
 from semaudit.report.document import Outcome, Report
