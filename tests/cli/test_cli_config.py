@@ -118,9 +118,9 @@ PLUGIN = """
 from semaudit.metrics import rung_metric
 
 @rung_metric(bounds=(0, 1))
-def top_change(clean, changed):
+def top_change(rung):
     "Always 0."
-    return 0 * clean.probabilities[:, 0]
+    return 0 * rung.clean.log_probabilities[:, 0]
 """
 
 

@@ -144,7 +144,8 @@ def test_a_kept_audit_is_judged_as_it_was(report: Report, words: list[str], cli:
 
 # One audit, the same figures to the digit.
 
-ESTIMATE = r"\S+ \[[^\]\[]+, [^\]\[]+\](?:: \S+ now, .*? in the baseline)?"
+BARE = r"\S+ \[[^\]\[]+, [^\]\[]+\]"
+ESTIMATE = rf"{BARE}(?:: \S+ now, .*? in the baseline)?"
 
 
 def _shown(of: Mapping[str, Any], against: Mapping[str, Any] | None) -> str:
@@ -158,7 +159,8 @@ def _shown(of: Mapping[str, Any], against: Mapping[str, Any] | None) -> str:
 
 
 def _from_table(shown: str) -> dict[str, str]:
-    rows = re.findall(rf"^ *(?:PASS|FAIL|INCONCLUSIVE) +(\S+) +({ESTIMATE})", shown, re.M)
+    """A column of a terminal breaks what is said after a difference."""
+    rows = re.findall(rf"^ *(?:PASS|FAIL|INCONCLUSIVE) +(\S+) +({BARE})", shown, re.M)
     return dict(rows)
 
 
@@ -223,6 +225,8 @@ def test_every_format_but_html_is_read_back() -> None:
 def test_every_gate_s_figures_are_the_document_s(report: Report, name: str) -> None:
     expected = {verdict.gate: text.estimated(verdict) for verdict in report.verdicts}
     assert len(expected) >= 4
+    if name == "table":
+        expected = {gate: said.partition(": ")[0] for gate, said in expected.items()}
     assert READERS[name](rendered(name, report)) == expected
 
 
