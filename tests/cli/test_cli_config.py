@@ -81,7 +81,7 @@ LIMITS = [
     ("flip_rate[nosie]<=0.1", "is called 'nosie' (did you mean 'noise'?)"),
     ("flip_rate<=1", "idle limit 'flip_rate<=1': flip_rate lies in [0, 1]"),
     ("score>=101", "impossible limit 'score>=101'"),
-    ("accuracy[noise]>=0.5", "accuracy is not measured by probe; drop [noise]"),
+    ("confidence[noise]>=0.5", "confidence is not measured by probe; drop [noise]"),
     ("jump[noise@2]<=0.5", "jump has no rungs; drop @2"),
     ("flip_rate<0.1", "write <= or >="),
     ("new_flips<=0.1", "needs a baseline"),
@@ -127,7 +127,7 @@ def top_change(rung):
 def test_a_plugin_s_metric_is_known_where_the_plugin_is_given(cli: Run, tmp_path: Path) -> None:
     (tmp_path / "semaudit.yaml").write_text("fail_on: [top_change<=0.1, new_flips<=0.1]\n")
     (tmp_path / "mine.py").write_text(PLUGIN)
-    assert "unknown metric 'top_change'" in cli("config").stderr
+    assert "unknown metric 'top_change'" in cli("config", "--baseline", "b.semaudit").stderr
     named = ("config", "--baseline", "b.semaudit", "--plugin", "mine.py")
     assert cli(*named, "--format", "json").code == 0
     (tmp_path / "semaudit.yaml").write_text("fail_on: [top_chagne<=0.1]\n")
