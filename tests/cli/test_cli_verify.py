@@ -303,7 +303,7 @@ def test_what_is_shown_of_pictures_has_to_come_back(copy: Path, cli: Run) -> Non
 
 
 def test_kept_pictures_a_baseline_and_a_plugin_that_only_measures(
-    tiny: tuple[str, ...], tmp_path: Path, cli: Run
+    tiny: tuple[str, ...], tmp_path: Path, cli: Run, process: Run
 ) -> None:
     (tmp_path / "mine.py").write_text(MEASURING)
     scan = (*tiny, "--no-gradients")
@@ -318,12 +318,13 @@ def test_kept_pictures_a_baseline_and_a_plugin_that_only_measures(
     ended = cli("reproduce", "now", "--plugin", "mine.py")
     assert (ended.code, "came back to the last bit" in ended.stdout) == (0, True)
 
+    # In processes of their own: a metric is registered once.
     (tmp_path / "mine.py").write_text(MEASURING.replace("1 - 0", "1 -  0"))
-    ended = cli("reproduce", "now", "--plugin", "mine.py")
+    ended = process("reproduce", "now", "--plugin", "mine.py")
     assert ended.code == 3
     assert "its metric sameness may do other things" in ended.stderr
     (tmp_path / "mine.py").write_text(MEASURING.replace("sameness", "likeness"))
-    ended = cli("reproduce", "now", "--plugin", "mine.py")
+    ended = process("reproduce", "now", "--plugin", "mine.py")
     assert (ended.code, "no plugin brings the metric sameness" in ended.stderr) == (3, True)
     (tmp_path / "mine.py").write_text(MEASURING)
 
