@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -80,9 +81,12 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def cli(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
     """Run the command line in this process (torch is slow to import), in an empty folder."""
     from semaudit.cli import main
+    from semaudit.metrics import registry as metrics
     from semaudit.perturbations import registry
 
     monkeypatch.chdir(tmp_path)
@@ -98,7 +102,14 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         assert isinstance(ended.value.code, int)
         return Ended(ended.value.code, seen.out, seen.err)
 
-    return run
+    # What plugins registered goes again.
+    with contextlib.suppress(_OverError), metrics.all_or_nothing():
+        yield run
+        raise _OverError
+
+
+class _OverError(Exception):
+    """A test is over."""
 
 
 @pytest.fixture

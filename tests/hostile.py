@@ -86,8 +86,8 @@ def hostile(report: Report, folder: Path, to: Path, words: str) -> Report:
         )
         for each in index.pictures
     ]
-    renamed = Index(pictures=kept, notes=[words])
-    (to / PICTURES / INDEX).write_text(renamed.model_dump_json(), encoding="utf-8")
+    called = Index(pictures=kept, notes=[words])
+    (to / PICTURES / INDEX).write_text(called.model_dump_json(), encoding="utf-8")
     manifest = json.loads((folder / MANIFEST).read_text())
     manifest["model"]["class_names"] = [words] * report.model.num_classes
     manifest["model"]["provenance"] = {words: words}
