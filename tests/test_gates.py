@@ -355,7 +355,9 @@ def test_so_many_pictures_do_decide(metric: str, limit: float, tmp_path: Path) -
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.pictures_to_decide is not None
     assert verdict.pictures_to_decide > 40
-    said = re.fullmatch(r"about ([\d,]+) pictures like these would make it (pass|fail)", verdict.reason)
+    said = re.fullmatch(
+        r"about ([\d,]+) pictures like these would make it (pass|fail)", verdict.reason
+    )
     assert said is not None
     assert said[1] == f"{verdict.pictures_to_decide:,}"
     # The same pictures over and over keep the value and bring the number.
@@ -372,7 +374,7 @@ def test_which_way_more_pictures_lead_is_not_the_estimate_s_side(tmp_path: Path)
     numbers = np.sort(values(few, bind("shift<=0.5").metric, [bind("shift<=0.5").part])[:, 0])
     between = (np.quantile(numbers, 0.95) + numbers[-1]) / 2
     for limit, way in ((between, "fail"), (numbers[-1] + 1e-3, "pass")):
-        (verdict,) = judge(few, f"shift.p95<={limit!r}")
+        (verdict,) = judge(few, f"shift.p95<={float(limit)!r}")
         assert verdict.value is not None
         assert verdict.value < limit
         assert verdict.reason.endswith(f"pictures like these would make it {way}")

@@ -60,6 +60,24 @@ class Moved:
     ssim: float
 
 
+@dataclass(frozen=True)
+class Course:
+    """How a flip stands to the scan's tables, and what the way does besides.
+
+    Attributes:
+        onset: as the tables have it, to a thousandth of the way from rung to rung; None: no rung
+            flips, so that they have none, and the flip was seen between rungs.
+        early: the first strength looked at, well before the flip, where the answer is another
+            already, only to be the clean one again; None: none.
+        back: the first strength looked at past the flip where the clean answer is back; None: it
+            stays away.
+    """
+
+    onset: float | None = None
+    early: float | None = None
+    back: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """How one picture's answer breaks under one probe.
@@ -85,6 +103,7 @@ class Case:
             just past the break; None where there are none.
         pictures: clean, just before and just past the break, (3, c, h, w) in [0, 1].
         saliency: of the clean class's logit at the same three, (3, h, w); None where none is had.
+        course: how the flip stands to the scan's onset, and whether it flips back.
         notes: what was left out, and why.
         random: whether the same picture gets another answer in a second run; then no flip is
             claimed, for chance makes flips, too.
@@ -109,6 +128,7 @@ class Case:
     gradient_turn: float | None
     pictures: Tensor
     saliency: Tensor | None
+    course: Course = Course()
     notes: tuple[str, ...] = ()
     random: bool = False
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from semaudit.errors import AuditError, PluginError, UsageError, did_you_mean
 from semaudit.inspecting.reopen import Recorded
-from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.layout import NOISE_FLOOR_FAMILY, Track
 from semaudit.perturbations import get, registered
 from semaudit.perturbations.registry import ladder_fault
-from semaudit.probes import Probe, load_probes
+from semaudit.probes import Probe, load_probes, no_such_probe
 from semaudit.report.document import Probed, Report
 from semaudit.store import Samples
 
@@ -55,8 +55,9 @@ def choose(
     names = [layout.tracks[t].name for t in tracks]
     if probe is not None:
         if probe not in names:
-            near = did_you_mean(probe, names) or f"; it ran {', '.join(names)}"
-            raise UsageError(f"--probe {probe}: the audit ran no probe of that name{near}")
+            raise UsageError(
+                f"--probe {probe}: {_not_run(probe, [layout.tracks[t] for t in tracks])}"
+            )
         tracks = [tracks[names.index(probe)]]
     if not tracks:
         raise UsageError("the audit ran no probe but the noise floor: there is nothing to inspect")
@@ -78,6 +79,14 @@ def choose(
         name, span = layout.tracks[track].name, layout.spans[track]
         found.append(Chosen(ids[row], label, name, shifts[row, span]))
     return found
+
+
+def _not_run(probe: str, ran: Sequence[Track]) -> str:
+    if any(track.family == probe for track in ran):
+        return f"{no_such_probe(probe, ran)} (those of it that the audit ran)"
+    names = [track.name for track in ran]
+    near = did_you_mean(probe, names) or f"; it ran {', '.join(names)}"
+    return f"the audit ran no probe of that name{near}"
 
 
 def _row(picture: str, ids: Sequence[str]) -> int:

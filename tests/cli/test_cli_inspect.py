@@ -128,6 +128,8 @@ def test_an_unknown_picture_probe_or_number(cli: Run, made: Path) -> None:
     refused(cli("inspect", audit, "--picture", "../../x"), 2, "no picture of that id")
     refused(cli("inspect", audit, "--probe", "brightnes"), 2, "did you mean 'brightness'")
     refused(cli("inspect", audit, "--probe", "identity"), 2, "ran no probe of that name")
+    family = cli("inspect", audit, "--probe", "noise")
+    refused(family, 2, "--probe noise: 'noise' is a family", "one of its probes: gaussian_noise")
     refused(cli("inspect", audit, "--picture", "a/0.png", "--worst", "1"), 2, "give one of them")
     assert cli("inspect", audit, "--worst", "0").code == 2
     refused(cli("inspect", audit, "--worst", "11"), 2, "a report names its 10 worst")
