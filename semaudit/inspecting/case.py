@@ -65,8 +65,8 @@ class Course:
     """How a flip stands to the scan's tables, and what the way does besides.
 
     Attributes:
-        onset: as the tables have it, to a thousandth of the way from rung to rung; None: no rung
-            flips, so that they have none, and the flip was seen between rungs.
+        onset: as the tables of the audit have it, or would; to a thousandth of the way from rung
+            to rung. None: no rung flips, so that they have none, and this flip lies between rungs.
         early: the first strength looked at, well before the flip, where the answer is another
             already, only to be the clean one again; None: none.
         back: the first strength looked at past the flip where the clean answer is back; None: it

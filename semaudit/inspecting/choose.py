@@ -27,12 +27,14 @@ class Chosen:
         label: its class, if it has one.
         probe: the name of the probe.
         shifts: what the audit measured at each rung of it.
+        onset: where the audit has the flip; None where it has none.
     """
 
     image_id: str
     label: int | None
     probe: str
     shifts: NDArray[np.float64]
+    onset: float | None
 
 
 def choose(
@@ -64,6 +66,7 @@ def choose(
     ids = samples.image_ids()
     shifts = np.asarray(samples.rung("shift"), dtype=np.float64)
     flips = np.nan_to_num(np.asarray(samples.rung("flip"), dtype=np.float64))
+    onsets = samples.path("onset")
     labels = samples.image("label")
     rows = [_row(picture, ids)] if picture is not None else _worst(report, ids, shifts, worst)
 
@@ -77,7 +80,8 @@ def choose(
         track = max(tracks, key=lambda t: rank(row, t))
         label = None if np.isnan(labels[row]) else int(labels[row])
         name, span = layout.tracks[track].name, layout.spans[track]
-        found.append(Chosen(ids[row], label, name, shifts[row, span]))
+        onset = None if np.isnan(onsets[row, track]) else float(onsets[row, track])
+        found.append(Chosen(ids[row], label, name, shifts[row, span], onset))
     return found
 
 

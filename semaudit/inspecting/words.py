@@ -59,7 +59,7 @@ def _of_search(case: Case) -> str:
     """What a strength is on the way to a change that was looked for, and at which radii it was."""
     radii = ", ".join(strength(radius) for radius in case.probe.ladder)
     unit = f": {case.probe.unit}" if case.probe.unit else ""
-    which = ", the first that flips" if case.flips else ""
+    which = "" if case.course.onset is None else ", the first that flips"
     return (
         f"along the straight way to the change found at radius {strength(_end(case))}{which}; "
         f"radii of the search {radii}{unit}"
@@ -73,14 +73,12 @@ def course(case: Case) -> list[str]:
         return []
     said = []
     if told.onset is None:
-        said.append("between rungs only: the scan, which looks at the rungs, has no flip here")
+        said.append("the scan has no flip here, for it looks at the rungs alone")
     elif strength(told.onset) != at:
-        said.append(
-            f"the scan has {strength(told.onset)}, to a thousandth of the way between rungs"
-        )
+        said.append(f"the scan has {strength(told.onset)}, which it knows less closely")
     if told.early is not None:
         early = strength(told.early)
-        said.append(f"another answer already at {early}, and back before the rung that flips")
+        said.append(f"another answer already at {early}, and the clean one again before this flip")
     if told.back is not None:
         said.append(f"it flips back: the clean answer again at {strength(told.back)}")
     return said

@@ -88,7 +88,7 @@ def test_a_flip_between_rungs_alone_is_none_of_the_scan_s() -> None:
     assert case.flips
     assert case.course.onset is None
     assert close_above(case.after.strength, low)
-    assert "the scan, which looks at the rungs, has no flip here" in words.course(case)[0]
+    assert words.course(case) == ["the scan has no flip here, for it looks at the rungs alone"]
 
 
 def test_a_flip_far_below_the_first_rung_is_told_closer_than_the_scan_does() -> None:
