@@ -7,12 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from known_models import classifier, pictures
+from known_models import Linear, classifier, pictures
 from test_breaking import SIZE, brighter, close_above, grey
 from torch import Tensor, nn
 
 import semaudit
 from semaudit.inspecting import Case, break_of, words
+from semaudit.perturbations import Draw
 from semaudit.probes import Probe, load_probes
 
 ON_CPU = {"device": "cpu", "gradients": False, "input_size": SIZE, "trust_inputs": True}
@@ -38,17 +39,22 @@ def brightness() -> Probe:
     return next(probe for probe in load_probes() if probe.name == "brightness")
 
 
-def inspected(*bands: tuple[float, float]) -> Case:
-    return break_of(classifier(Bands(*bands), SIZE), grey(), brighter(1)[0], "brightness")
+def inspected(*bands: tuple[float, float], name: str = brighter(1)[0]) -> Case:
+    return break_of(classifier(Bands(*bands), SIZE), grey(), name, "brightness")
 
 
-def scanned(folder: Path, module: nn.Module, image: Tensor, probe: str, row: int) -> float:
-    """The onset that a scan of as many equal pictures as are needed writes for one of them."""
-    images = image.expand(row + 1, *SIZE).clone()
-    semaudit.scan(module, images, select=probe, out=folder / "audit", **ON_CPU)
+def scanned(folder: Path, module: nn.Module, count: int = 8) -> tuple[str, float]:
+    """The id of a grey picture that a scan brightens, and the onset that it writes for it."""
+    images = grey().expand(count, *SIZE).clone()
+    semaudit.scan(module, images, select="brightness", out=folder / "audit", **ON_CPU)
     paths = pd.read_parquet(folder / "audit" / "paths.parquet").astype({"probe": str, "image": str})
-    found = paths[(paths["probe"] == probe) & (paths["image"] == str(row))]["onset"]
-    return float(found.iloc[0])
+    onsets = paths[paths["probe"] == "brightness"].set_index("image")["onset"]
+    signs = Draw.of(0, "brightness", list(onsets.index)).sign().flatten().tolist()
+    return next(
+        (str(name), float(onset))
+        for (name, onset), sign in zip(onsets.items(), signs, strict=True)
+        if sign > 0
+    )
 
 
 def test_flip_back_and_flip_again_is_told_by_the_first_rung_that_flips(tmp_path: Path) -> None:
@@ -60,10 +66,9 @@ def test_flip_back_and_flip_again_is_told_by_the_first_rung_that_flips(tmp_path:
         (second + 0.4 * (third - second), third + 1.2 * step),
         (last - step, 2.0),
     )
-    case = inspected(*bands)
+    name, onset = scanned(tmp_path, Bands(*bands))
+    case = inspected(*bands, name=name)
     assert close_above(case.after.strength, bands[1][0])
-    row = int(brighter(1)[0])
-    onset = scanned(tmp_path, Bands(*bands), grey(), "brightness", row)
     assert case.course.onset == pytest.approx(onset, rel=1e-6)
     assert words.strength(case.after.strength) == words.strength(onset)
     assert case.course.early is not None
@@ -88,7 +93,7 @@ def test_a_flip_between_rungs_alone_is_none_of_the_scan_s() -> None:
     assert case.flips
     assert case.course.onset is None
     assert close_above(case.after.strength, low)
-    assert words.course(case) == ["the scan has no flip here, for it looks at the rungs alone"]
+    assert words.course(case)[0] == "the scan has no flip here, for it looks at the rungs alone"
 
 
 def test_a_flip_far_below_the_first_rung_is_told_closer_than_the_scan_does() -> None:
@@ -102,8 +107,6 @@ def test_a_flip_far_below_the_first_rung_is_told_closer_than_the_scan_does() -> 
 
 
 def test_the_ladder_of_a_search_is_not_that_of_its_way() -> None:
-    from known_models import Linear
-
     model = classifier(Linear(SIZE, 3, seed=5, scale=2.0), SIZE)
     case = break_of(model, pictures(1, SIZE, 2), "a", "worst_linf")
     said = words.of_ladder(case)
