@@ -92,7 +92,7 @@ class Case:
         flips: whether the answer flips on the way; else the sides are those of the steepest step.
         clean: the answer for the clean picture.
         before: just before the break.
-        after: just past it; of a flip, the onset: (after - before) <= 1e-3 after.
+        after: just past it; of a flip, (after - before) <= 1e-3 after.
         sweep: what happens along the whole way.
         rung_shifts: (K,) shift at each rung of the probe's ladder, as a scan measures it.
         shift: from the clean picture to just past the break.
@@ -131,6 +131,13 @@ class Case:
     course: Course = Course()
     notes: tuple[str, ...] = ()
     random: bool = False
+
+    @property
+    def onset(self) -> float:
+        """Where it flips: as the scan's tables have it, unless the sides know it more closely."""
+        told = self.course.onset
+        within = told is not None and self.before.strength <= told <= self.after.strength
+        return told if told is not None and within else self.after.strength
 
     @property
     def shown(self) -> tuple[int, ...]:

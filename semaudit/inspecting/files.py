@@ -108,7 +108,7 @@ def as_json(case: Case) -> dict[str, Any]:
             "searched": case.searched,
         },
         "flips": case.flips,
-        "onset": case.after.strength if case.flips else None,
+        "onset": case.onset if case.flips else None,
         "onset_of_the_scan": case.course.onset,
         "flips_early_at": case.course.early,
         "flips_back_by": case.course.back,

@@ -61,7 +61,7 @@ def find_break(
     else:
         low, high = _as_a_scan(see, clean, *bracket)
         onset = high
-    low, high = _closer(see, clean, low, high)
+    low, high = _apart(see, clean, *_closer(see, clean, low, high), way.top)
     # A flip in the very bracket that was narrowed down belongs to it.
     early = flipped & (strengths < low)
     back = ~flipped & (strengths > high)
@@ -98,3 +98,13 @@ def _closer(see: See, clean: View, low: float, high: float) -> tuple[float, floa
         flipped = clean.flipped(see([middle]).decision)
         low, high = (low, middle) if bool((flipped > 0).all()) else (middle, high)
     return low, high
+
+
+def _apart(see: See, clean: View, low: float, high: float, top: float) -> tuple[float, float]:
+    """Sides as far apart as they may be: closer ones are told apart by rounding alone."""
+    spare = (CLOSE * high - (high - low)) * 0.45
+    if spare <= 0:
+        return low, high
+    wider = (max(low - spare, 0.0), min(high + spare, top))
+    before, after = (clean.flipped(see(list(wider)).decision) > 0).tolist()
+    return wider if after and not before else (low, high)

@@ -68,7 +68,7 @@ def _of_search(case: Case) -> str:
 
 def course(case: Case) -> list[str]:
     """What the way does besides the flip that is told, a line each."""
-    told, at = case.course, strength(case.after.strength)
+    told, at = case.course, strength(case.onset)
     if not case.flips:
         return []
     said = []
@@ -90,7 +90,7 @@ def where(case: Case) -> str:
     if case.flips:
         if case.before.strength == 0:
             return f"at any strength: already at {after}"
-        return f"at {after}"
+        return f"at {strength(case.onset)}"
     if case.random:
         return "cannot be told: the answer is random here"
     if not case.leap:

@@ -70,7 +70,7 @@ def test_flip_back_and_flip_again_is_told_by_the_first_rung_that_flips(tmp_path:
     case = inspected(*bands, name=name)
     assert close_above(case.after.strength, bands[1][0])
     assert case.course.onset == pytest.approx(onset, rel=1e-6)
-    assert words.strength(case.after.strength) == words.strength(onset)
+    assert words.where(case) == f"at {words.strength(onset)}"
     assert case.course.early is not None
     assert bands[0][0] <= case.course.early < bands[0][1]
     assert case.course.back is not None
