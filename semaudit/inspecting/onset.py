@@ -53,7 +53,7 @@ def find_break(
     """
     if not flipped.any():
         return None
-    bracket = way.bracket(flipped[np.searchsorted(strengths, way.ladder)])
+    bracket = way.bracket(flipped[np.searchsorted(strengths, way.ladder)].tolist())
     onset = None
     if bracket is None:
         first = int(flipped.argmax())
@@ -84,8 +84,7 @@ def _as_a_scan(see: See, clean: View, low: float, high: float) -> tuple[float, f
             unflipped.append(place)
         return changed, clean.lead_in(seen)
 
-    ends = [clean.lead_in(see([end])) for end in (low, high)]
-    share = crossing(*ends, look)
+    share = crossing(clean.lead_in(see([low])), clean.lead_in(see([high])), look)
     return unflipped[-1], low + float(share[0]) * (high - low)
 
 
