@@ -14,13 +14,14 @@ import semaudit
 from semaudit.asking import QUICK_SAMPLES, SAMPLES, ask, effort_of, refuse_idle_flags, selected
 from semaudit.battery import open_battery
 from semaudit.errors import GateError, UsageError
+from semaudit.gates import exit_code
 from semaudit.gates.binding import bind
 from semaudit.gates.converging import too_low
 from semaudit.gates.grammar import parse
-from semaudit.gates.judging import Outcome, exit_code
 from semaudit.metric import CONVERGED
 from semaudit.metrics import METRICS
 from semaudit.probes import load_probes, select_battery
+from semaudit.report.document import Outcome
 from semaudit.report.terminal import to_text
 from semaudit.settings import Settings, resolve
 from semaudit.worst import CHEAP, FULL

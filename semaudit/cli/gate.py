@@ -36,11 +36,15 @@ def gate(
     exit_zero: Annotated[
         bool | None, typer.Option("--exit-zero", help="Exit 0 for 1 and 4.")
     ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only gates that do not pass.")
+    ] = False,
 ) -> None:
     """Judge the limits on a finished audit: no model, no pictures, no rerun.
 
     As table, JSON and Markdown the gates alone are printed; other formats, and all files, hold the
-    whole report with the new verdicts.
+    whole report with the new verdicts. With --quiet, a table or Markdown holds only the gates that
+    do not pass, and where all do nothing is printed; documents for programs stay whole.
 
     Exit codes:
     0 all gates pass
@@ -79,7 +83,7 @@ def gate(
             f"there is no limit to judge, and {audit} was made with none: give --fail-on "
             "'flip_rate<=0.05'"
         )
-    if not given:
+    if not given and not quiet:
         # Not on standard output, which may be JSON.
         print(f"judged by the limits that {audit} was made with", file=sys.stderr)
     gates.refuse_limits_without_baseline(limits, settings.baseline is not None)
@@ -94,7 +98,7 @@ def gate(
         held_against = baselines.open_baseline(settings.baseline)
         pairing = baselines.pair(opened(audit), held_against, limits)
     judged = baselines.judged(report, bound, samples, pairing)
-    present(judged, audit, settings, write or (), gates_only=True)
+    present(judged, audit, settings, write or (), gates_only=True, unsettled_only=quiet)
     raise typer.Exit(
         gates.exit_code(
             judged.verdicts,

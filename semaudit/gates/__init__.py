@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from semaudit.gates.binding import BoundGate, bind
 from semaudit.gates.grammar import STATISTICS, Gate, parse
-from semaudit.gates.judging import ALPHA, exit_code, judge, judge_report
+from semaudit.gates.judging import ALPHA, judge, judge_report
 from semaudit.gates.numbers import Beside, Numbers, refuse_limits_without_baseline
+from semaudit.gates.settling import exit_code, unsettled
 
 __all__ = [
     "ALPHA",
@@ -20,4 +21,5 @@ __all__ = [
     "judge_report",
     "parse",
     "refuse_limits_without_baseline",
+    "unsettled",
 ]

@@ -46,6 +46,7 @@ def _facts(case: Case) -> list[tuple[str, str, str]]:
         facts[-1] = ("flips", words.where(case), "bold yellow")
     if case.activation == "none":
         facts[-1] = ("breaks", words.where(case), "bold")
+    facts += [("", line, "yellow") for line in words.course(case)]
     if words.turned(case):
         facts.append(("answer", words.turned(case), "bold" if case.flips else ""))
     facts += [

@@ -49,8 +49,39 @@ def clean_answer(case: Case) -> str:
 
 def of_ladder(case: Case) -> str:
     """How far the ladder goes, and what its strengths are."""
+    if case.searched:
+        return _of_search(case)
     unit = f": {case.probe.unit}" if case.probe.unit else ""
     return f"of a ladder to {strength(case.probe.ladder[-1])}{unit}"
+
+
+def _of_search(case: Case) -> str:
+    """What a strength is on the way to a change that was looked for, and at which radii it was."""
+    radii = ", ".join(strength(radius) for radius in case.probe.ladder)
+    unit = f": {case.probe.unit}" if case.probe.unit else ""
+    which = "" if case.course.onset is None else ", the first that flips"
+    return (
+        f"along the straight way to the change found at radius {strength(_end(case))}{which}; "
+        f"radii of the search {radii}{unit}"
+    )
+
+
+def course(case: Case) -> list[str]:
+    """What the way does besides the flip that is told, a line each."""
+    told, at = case.course, strength(case.onset)
+    if not case.flips:
+        return []
+    said = []
+    if told.onset is None:
+        said.append("the scan has no flip here, for it looks at the rungs alone")
+    elif strength(told.onset) != at:
+        said.append(f"the scan has {strength(told.onset)}, which it knows less closely")
+    if told.early is not None:
+        early = strength(told.early)
+        said.append(f"another answer already at {early}, and the clean one again before this flip")
+    if told.back is not None:
+        said.append(f"it flips back: the clean answer again at {strength(told.back)}")
+    return said
 
 
 def where(case: Case) -> str:
@@ -59,7 +90,7 @@ def where(case: Case) -> str:
     if case.flips:
         if case.before.strength == 0:
             return f"at any strength: already at {after}"
-        return f"at {after}"
+        return f"at {strength(case.onset)}"
     if case.random:
         return "cannot be told: the answer is random here"
     if not case.leap:

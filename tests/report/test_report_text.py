@@ -58,7 +58,7 @@ def verdict(gate: str) -> Verdict:
         level=0.05,
         n=12,
         pictures_to_decide=99,
-        reason="about 99 pictures would decide it",
+        reason="about 99 pictures like these would make it pass",
     )
 
 
