@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import torch
 from torch import Tensor
 
 from semaudit.battery import Battery
-from semaudit.errors import GateError, ModelError, UsageError, last_line, out_of_memory
-from semaudit.gates import Gate
+from semaudit.errors import ModelError, UsageError, last_line, out_of_memory
 from semaudit.gradients import Ability, survey
 from semaudit.images import as_float
 from semaudit.layout import ADVERSARIAL_FAMILY
 from semaudit.measure import Asked
-from semaudit.metrics import GATEABLE
 from semaudit.models import Classifier
 from semaudit.opening import SMALL, Data, on_disk, open_data, some
 from semaudit.probes import Probe, load_probes
@@ -49,18 +47,6 @@ def selected(settings: Settings, select: Sequence[str] | None) -> tuple[str, ...
     entries = {entry.strip() for text in given or () for entry in text.split(",")}
     named = {ADVERSARIAL_FAMILY, *(probe.name for probe in load_probes() if probe.searched)}
     return given if entries & named else (*(given or settings.select), ADVERSARIAL_FAMILY)
-
-
-def refuse_limits_without_gradients(limits: Iterable[Gate], settings: Settings) -> None:
-    """Refuse, before any work, a limit on a gradient where none is measured.
-
-    Raises:
-        GateError: names the limit.
-    """
-    for limit in limits:
-        metric = GATEABLE.get(limit.metric)
-        if metric is not None and metric.needs_gradients and not settings.gradients:
-            raise GateError(f"{limit.text!r} needs gradients: leave --no-gradients out")
 
 
 def refuse_idle_flags(resolved: Resolved, battery: Sequence[Probe]) -> None:

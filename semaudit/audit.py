@@ -159,7 +159,7 @@ def run(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Audit:
         report = _report(made, samples, streamed)
         write_worst(made, samples, keeper, work)
         seconds = time.perf_counter() - started
-        document = manifest.build(made, resolved, streamed.batch_size, report.data, seconds)
+        document = manifest.build(made, resolved, streamed.batch_size, report, seconds)
         pairing = _pairing(made, report, samples, document)
         report = baselines.judged(report, made.gates, samples, pairing)
         (work / folder.REPORT).write_text(report.model_dump_json(indent=1) + "\n", "utf-8")

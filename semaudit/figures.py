@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from semaudit.report.document import Clean, Interval, Report
+from semaudit.report.since import since
 
 Figures = Mapping[str, float | None]
 
@@ -37,7 +38,10 @@ class Difference:
 
 
 def figures(report: Report) -> dict[str, float | None]:
-    """Score, clean figures, noise floor, estimates and curves, with the ends of their intervals."""
+    """Score, clean figures, noise floor, estimates, curves and what changed since the baseline.
+
+    Each with the ends of its interval.
+    """
     return dict(_named(report))
 
 
@@ -52,9 +56,9 @@ def _named(report: Report) -> Iterator[tuple[str, float | None]]:
     yield from _interval("score", report.score)
     yield from _interval("noise_floor", report.noise_floor)
     for name in Clean.model_fields:
-        each = getattr(report.clean, name)
-        if isinstance(each, Interval):
-            yield from _interval(f"clean {name}", each)
+        figure = getattr(report.clean, name)
+        if isinstance(figure, Interval):
+            yield from _interval(f"clean {name}", figure)
     for estimate in report.estimates:
         where = "" if estimate.scope == "all" else f"[{estimate.name}]"
         yield from _interval(f"{estimate.metric}.{estimate.statistic}{where}", estimate)
@@ -66,6 +70,11 @@ def _named(report: Report) -> Iterator[tuple[str, float | None]]:
                 yield from _interval(f"flip_rate{at}", curve.flip_rate[rung])
             yield f"ssim{at}", curve.ssim[rung]
             yield f"input_rms{at}", curve.input_rms[rung]
+    for each in since(report.baseline) if report.baseline is not None else ():
+        yield from _interval(each.key, each.interval)
+        if each.moved is not None:
+            yield f"{each.key}, now", each.moved.now
+            yield f"{each.key}, baseline", each.moved.baseline
 
 
 def _interval(name: str, each: Interval | None) -> Iterator[tuple[str, float | None]]:

@@ -89,7 +89,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         AuditError: it is missing or damaged.
     """
     path = folder / MANIFEST
-    return as_manifest(read_text(path, "scan again"), path)
+    return as_manifest(read_text(path, f"is {folder} an audit?"), path)
 
 
 def as_manifest(text: str, path: Path) -> dict[str, Any]:
@@ -105,6 +105,19 @@ def as_manifest(text: str, path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise AuditError(f"{path} is damaged: it is no manifest of semaudit's; scan again")
     return document
+
+
+@contextmanager
+def reading_manifest(path: Path) -> Iterator[None]:
+    """Turn what a manifest lacks, where it is looked into, into an error that names it.
+
+    Raises:
+        AuditError: it is damaged.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AuditError(f"{path} is damaged, or no manifest of semaudit's; scan again") from error
 
 
 @contextmanager

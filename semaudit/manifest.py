@@ -14,9 +14,11 @@ from typing import Any
 import torch
 
 from semaudit import __version__
+from semaudit.baselines import identity
 from semaudit.preparing import Prepared
-from semaudit.report.document import Data
+from semaudit.report.document import Report
 from semaudit.settings import Resolved
+from semaudit.verifying.findings import FINDINGS, findings_of
 
 MANIFEST_VERSION = 1
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pillow", "pyarrow", "safetensors")
@@ -36,7 +38,7 @@ def made_now(seconds: float, packages: Sequence[str]) -> dict[str, Any]:
 
 
 def build(
-    made: Prepared, resolved: Resolved, batch_size: int, data: Data, seconds: float
+    made: Prepared, resolved: Resolved, batch_size: int, report: Report, seconds: float
 ) -> dict[str, Any]:
     """Gather everything that the samples depend on; fit for JSON."""
     classifier, place, chosen = made.classifier, made.place, made.chosen
@@ -54,7 +56,8 @@ def build(
             "preprocessing": asdict(classifier.preprocessing),
             "class_names": list(made.names),
         },
-        "data": data.model_dump(mode="json"),
+        "data": report.data.model_dump(mode="json"),
+        FINDINGS: findings_of(report),
         "runtime": {
             "platform": platform.platform(),
             "device": str(place.device),
@@ -86,6 +89,7 @@ def build(
         "gradients": None if made.asked.samples is None else {"samples": made.asked.samples},
         "worst_case": None if made.asked.hunt is None else asdict(made.asked.hunt.effort),
         **({} if made.taxonomy is None else {"taxonomy": made.taxonomy.described}),
+        **identity.described(made.baseline),
         "plugins": [{**asdict(plugin), "path": str(plugin.path)} for plugin in made.plugins],
     }
 

@@ -14,16 +14,15 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from semaudit.errors import PluginError
+from semaudit.installed import installed_plugins
 from semaudit.metrics import registry as metrics
 from semaudit.perturbations import registered
 from semaudit.perturbations import registry as perturbations
 from semaudit.userfile import import_file, module_name
-
-GROUP = "semaudit.plugins"
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def load_entry_points() -> tuple[LoadedPlugin, ...]:
     One that fails is a PluginError that names it and its package: to go on without it would claim
     too much.
     """
-    return tuple(_load_entry_point(point) for point in sorted(entry_points(group=GROUP)))
+    return tuple(_load_entry_point(point) for point in installed_plugins())
 
 
 def _load_entry_point(point: EntryPoint) -> LoadedPlugin:

@@ -14,7 +14,6 @@ from semaudit.asking import (
     doubted,
     effort_of,
     refuse_idle_flags,
-    refuse_limits_without_gradients,
     selected,
 )
 from semaudit.baselines import open_baseline, refuse_unheld
@@ -23,6 +22,7 @@ from semaudit.comparing.opening import Opened
 from semaudit.comparing.plans import Plan, refuse_other_plan
 from semaudit.errors import UsageError
 from semaudit.gates import BoundGate, Gate
+from semaudit.gates.early import refuse_hopeless
 from semaudit.images import ImageSource
 from semaudit.inspection import compare_preprocessing, preprocessing_warnings
 from semaudit.layout import Layout
@@ -49,7 +49,7 @@ from semaudit.runtime import Runtime
 from semaudit.settings import DEFAULT, Resolved, Settings
 from semaudit.stream import Watch
 from semaudit.suiting import refuse_two_strengths, suit
-from semaudit.taxonomy import Taxonomy, open_taxonomy, refuse_limits_without_tree
+from semaudit.taxonomy import Taxonomy, open_taxonomy
 
 THIS_SCAN = "this scan"
 """What messages call an audit that is being made."""
@@ -206,9 +206,7 @@ def _refuse(
 ) -> None:
     """Refuse what needs neither model nor pictures to be seen wrong."""
     settings = resolved.settings
-    gates.refuse_limits_without_baseline(limits, settings.baseline is not None)
-    refuse_limits_without_tree(limits, settings.taxonomy)
-    refuse_limits_without_gradients(limits, settings)
+    refuse_hopeless(limits, settings, GATEABLE)
     refuse_idle_flags(resolved, chosen.probes)
     # Bound again once the model is there, which has fewer metrics.
     gates.bind(limits, GATEABLE, layout_of(chosen.probes), True, "softmax")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semaudit.errors import UsageError, did_you_mean
+from semaudit.settingsources import config_file, from_environment, from_file
 from semaudit.values import Colour, Few, Format, Keywords, Numbers, Positive, Share, Size, Strings
-from semaudit.yamlfile import line_of, load_yaml
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-ENVIRONMENT = "SEMAUDIT_"
-YAML_FILE, TOML_FILE = "semaudit.yaml", "pyproject.toml"
 FLAG, DEFAULT = "flag", "default"
 RUNS_CODE = {"plugin": "--plugin FILE.py", "unsafe_load": "--unsafe-load"}
 
@@ -145,8 +136,8 @@ def resolve(
     origins = dict.fromkeys(Settings.model_fields, DEFAULT)
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     for source, places in (
-        _from_file(_config_file(config, environment, folder or Path())),
-        _from_environment(environment),
+        from_file(config_file(config, environment, folder or Path())),
+        from_environment(environment),
         (given, dict.fromkeys(given, FLAG)),
     ):
         for name, flag in RUNS_CODE.items():
@@ -169,63 +160,6 @@ def explicit(settings: Mapping[str, Any]) -> Resolved:
     given = dict.fromkeys(settings, FLAG)
     origins = {**dict.fromkeys(Settings.model_fields, DEFAULT), **given}
     return Resolved(_validated(dict(settings), origins), origins)
-
-
-def _config_file(config: Path | None, environment: Mapping[str, str], folder: Path) -> Path | None:
-    named = config or (
-        Path(environment[f"{ENVIRONMENT}CONFIG"]) if f"{ENVIRONMENT}CONFIG" in environment else None
-    )
-    if named is not None:
-        if not named.is_file():
-            raise UsageError(f"--config {named}: no such file")
-        return named
-    return next((p for p in (folder / YAML_FILE, folder / TOML_FILE) if p.is_file()), None)
-
-
-def _from_file(path: Path | None) -> tuple[dict[str, Any], dict[str, str]]:
-    if path is None:
-        return {}, {}
-    if path.suffix == ".toml":
-        return _from_toml(path)
-    data, lines = load_yaml(path)
-    values = {_field(key): value for key, value in data.items()}
-    return values, {_field(key): f"{path}:{line_of(lines, (key,))}" for key in data}
-
-
-def _from_toml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        table: Any = tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {error}") from error
-    for key in ("tool", "semaudit"):
-        table = table.get(key, {})
-        if not isinstance(table, dict):
-            raise UsageError(f"{path}: {key!r} must be a table, as [tool.semaudit]")
-    lines = text.splitlines()
-    origins = {_field(key): f"{path}:{_toml_line(lines, key)}" for key in table}
-    return {_field(key): value for key, value in table.items()}, origins
-
-
-def _toml_line(lines: Sequence[str], key: str) -> int:
-    """The line, from 1, of a key of [tool.semaudit]; tomllib does not tell."""
-    header = re.compile(r"\s*\[\s*tool\s*\.\s*semaudit\s*\]")
-    start = next((n for n, line in enumerate(lines) if header.match(line)), 0)
-    given = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*=""")
-    return next((n for n in range(start, len(lines)) if given.match(lines[n])), start) + 1
-
-
-def _field(key: object) -> str:
-    return str(key).replace("-", "_")
-
-
-def _from_environment(environment: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    names = [n for n in environment if n.startswith(ENVIRONMENT) and n != f"{ENVIRONMENT}CONFIG"]
-    fields = {name.removeprefix(ENVIRONMENT).lower(): name for name in names}
-    return (
-        {field: environment[name] for field, name in fields.items()},
-        {field: f"environment {name}" for field, name in fields.items()},
-    )
 
 
 def _validated(values: dict[str, Any], origins: Mapping[str, str]) -> Settings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,20 @@ class Ended:
 
 
 Run = Callable[..., Ended]
+
+
+def importing(process: Run, words: Sequence[str], among: Sequence[str], **more: str) -> Ended:
+    """Run a command; what of ``among`` it imported is the last line: ``imported:`` and names."""
+    code = (
+        "import sys\n"
+        "from semaudit.cli import main\n"
+        "sys.argv[0] = 'semaudit'\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        f"    print('imported:', *sorted({set(among)} & sys.modules.keys()))\n"
+    )
+    return process(*words, program=(sys.executable, "-c", code), **more)
 
 
 def console_script() -> str:

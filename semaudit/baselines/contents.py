@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +11,13 @@ from semaudit.metric import Level
 from semaudit.report.document import Measured, Report
 from semaudit.store import IMAGES, PATHS, SAMPLES
 
-VERSION = 1
+VERSION = 2
+UNCHECKED_VERSION = 1
+"""Of files from before there was a checksum: nothing in them is held against anything."""
 
 MEMBERS = (REPORT, MANIFEST, IMAGES, PATHS, SAMPLES)
+CHECKSUM = "checksum"
+"""The member with the SHA-256 of all others: what was edited, or mixed of two files, is refused."""
 
 _KEPT: Mapping[Level, tuple[str, ...]] = {
     "rung": ("flip", "shift", "gradient_turn"),
@@ -23,6 +28,12 @@ KB a picture under the standard battery; one more that is measured at every rung
 
 _OF_A_SCAN = ("estimates", "curves", "class_flips", "worst", "verdicts")
 """Parts of a report that no gate needs."""
+
+
+def checksum(members: Mapping[str, bytes]) -> str:
+    """The SHA-256 of the members' names and contents. Returns 64 hex digits."""
+    lines = (f"{name} {hashlib.sha256(members[name]).hexdigest()}\n" for name in MEMBERS)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def is_kept(measured: Measured, more: frozenset[str]) -> bool:

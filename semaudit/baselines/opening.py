@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from semaudit.baselines.identity import sha256_of
 from semaudit.baselines.reading import read_file
 from semaudit.comparing.opening import Opened, opened
 from semaudit.errors import GateError
@@ -22,7 +24,7 @@ def open_baseline(path: Path) -> Opened:
     """
     found = read_file(path) if path.is_file() else opened(path)
     refuse_unfit(found)
-    return found
+    return replace(found, sha256=sha256_of(path))
 
 
 def refuse_unfit(found: Opened) -> None:

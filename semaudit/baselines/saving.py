@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from semaudit.baselines.contents import slim_manifest, slim_report
+from semaudit.baselines.contents import CHECKSUM, checksum, slim_manifest, slim_report
 from semaudit.baselines.opening import refuse_unfit
 from semaudit.baselines.rounding import rounded
 from semaudit.comparing.opening import Opened, opened
-from semaudit.errors import AuditError, UsageError, did_you_mean
+from semaudit.errors import UsageError, did_you_mean
 from semaudit.files import appearing_file, check_file
-from semaudit.folder import MANIFEST, REPORT, read_manifest
+from semaudit.folder import MANIFEST, REPORT, read_manifest, reading_manifest
 from semaudit.metric import Level
 from semaudit.report.document import Report
 from semaudit.store import IMAGES, PATHS, SAMPLES, Samples
@@ -52,15 +52,14 @@ def save(audit: Path, out: Path, metrics: Collection[str] = ()) -> int:
     refuse_unfit(found)
     _check_known(metrics, found.report)
     report = slim_report(found.report, frozenset(metrics))
-    try:
+    with reading_manifest(audit / MANIFEST):
         manifest = slim_manifest(read_manifest(audit))
-    except (KeyError, TypeError) as error:
-        raise AuditError(f"{audit / MANIFEST} is damaged; scan again") from error
     members = {
         REPORT: report.model_dump_json().encode(),
         MANIFEST: json.dumps(manifest).encode(),
         **_tables(report, found),
     }
+    members[CHECKSUM] = checksum(members).encode()
     with appearing_file(out) as work:
         with zipfile.ZipFile(work, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for name, content in members.items():

@@ -14,7 +14,7 @@ from semaudit import __version__
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from semaudit.report.document import Report, Verdict
+    from semaudit.report.document import Report
 
 
 def _print_version(value: bool) -> None:
@@ -54,34 +54,23 @@ def stdout() -> Console:
 
 
 def print_judged(report: Report, form: str) -> None:
-    """Print judged gates, and but for JSON what changed since the baseline, if there is one."""
-    print_verdicts(report.verdicts, form)
-    if report.baseline is None or form == "json":
-        return
-    if form == "markdown":
-        from semaudit.report.markdown import changes_to_markdown
-
-        print(f"\n{changes_to_markdown(report.baseline)}")
-    else:
-        from semaudit.report.terminal import print_changes
-
-        print_changes(report.baseline, stdout())
-
-
-def print_verdicts(verdicts: Sequence[Verdict], form: str) -> None:
-    """Print judged gates as a table, JSON or Markdown."""
+    """Print judged gates, and what changed since the baseline, as a table, JSON or Markdown."""
     if form == "json":
         from semaudit.report.file import as_json
 
-        print(as_json([verdict.model_dump(mode="json") for verdict in verdicts]), end="")
+        print(as_json(report.model_dump(mode="json", include={"verdicts", "baseline"})), end="")
     elif form == "markdown":
-        from semaudit.report.markdown import verdicts_to_markdown
+        from semaudit.report.markdown import changes_to_markdown, verdicts_to_markdown
 
-        print(verdicts_to_markdown(verdicts))
+        print(verdicts_to_markdown(report.verdicts))
+        if report.baseline is not None:
+            print(f"\n{changes_to_markdown(report.baseline)}")
     else:
-        from semaudit.report.terminal import print_verdicts as as_table
+        from semaudit.report.terminal import print_changes, print_verdicts
 
-        as_table(verdicts, stdout())
+        print_verdicts(report.verdicts, stdout())
+        if report.baseline is not None:
+            print_changes(report.baseline, stdout())
 
 
 def require_format(form: str, among: Sequence[str] = ("table", "json")) -> None:

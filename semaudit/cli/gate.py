@@ -42,9 +42,10 @@ def gate(
 ) -> None:
     """Judge the limits on a finished audit: no model, no pictures, no rerun.
 
-    As table, JSON and Markdown the gates alone are printed; other formats, and all files, hold the
-    whole report with the new verdicts. With --quiet, a table or Markdown holds only the gates that
-    do not pass, and where all do nothing is printed; documents for programs stay whole.
+    As table, JSON and Markdown the gates alone are printed, with what changed since a baseline;
+    other formats, and all files, hold the whole report with the new verdicts. With --quiet, a table
+    or Markdown holds only the gates that do not pass, and where all do nothing is printed;
+    documents for programs stay whole.
 
     Exit codes:
     0 all gates pass

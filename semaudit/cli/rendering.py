@@ -95,9 +95,11 @@ def _no_commands(in_job: bool) -> Iterator[None]:
     token = secrets.token_hex(16)
     if in_job:
         print(f"::stop-commands::{token}")
-    yield
-    if in_job:
-        print(f"::{token}::")
+    try:
+        yield
+    finally:  # else a job would obey no command any more, those on the error included
+        if in_job:
+            print(f"::{token}::")
 
 
 def _summarise(report: Report) -> None:

@@ -14,7 +14,7 @@ from semaudit.cli.options import again
 def reproduce(
     audit: Annotated[Path, typer.Argument(help="Audit folder, as --out of a scan wrote it.")],
     tolerance: Annotated[
-        float, typer.Option(min=0, help="Share of a figure by which it may be off.")
+        float, typer.Option(help="Share of a figure by which it may be off, up to 0.1.")
     ] = 0.001,
     model: again.Model = None,
     data: again.Data = None,
@@ -25,17 +25,19 @@ def reproduce(
     ] = None,
     unsafe_load: again.UnsafeLoad = False,
     device: again.Device = None,
+    baseline: again.Baseline = None,
     format: Annotated[str, typer.Option(help="table or json.")] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Repeat a scan from its manifest, and say whether every figure came back.
 
-    Model and pictures are those that the audit names, and are refused unless the hash of the
-    weights and the fingerprint of the pictures are the same. What runs code (a factory, a plugin,
-    --unsafe-load) has to be given again. The audit itself is not changed.
+    Model, pictures and baseline are those that the audit names, and are refused unless the hash of
+    the weights, the fingerprint of the pictures and the hash of the baseline are the same. What
+    runs code (a factory, a plugin, --unsafe-load) has to be given again. Worst and kept pictures
+    are held against the audit's, too. The audit itself is not changed.
 
     Exit codes:
-    0 every figure and verdict came back, to the last bit or within the tolerance
+    0 every figure, verdict and picture came back, to the last bit or within the tolerance
     1 some did not
     2 the command line is wrong, or something has to be given again
     3 the scan cannot be repeated
@@ -48,7 +50,7 @@ def reproduce(
         from semaudit.reproducing import words
         from semaudit.reproducing.again import reproduce
 
-        given = Given(model, data, arch, tuple(plugin or ()), unsafe_load, device)
+        given = Given(model, data, arch, tuple(plugin or ()), unsafe_load, device, baseline)
         found = reproduce(audit, given=given, tolerance=tolerance, watch=watch)
     print_lines(words.lines(found), words.as_json(found), format)
     raise typer.Exit(found.exit_code)

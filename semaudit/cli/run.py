@@ -19,6 +19,7 @@ def run_scan(flags: Mapping[str, Any], config: Path | None, outs: Sequence[Path]
     out: Path | None = None
     try:
         from semaudit import gates
+        from semaudit.gates.early import refuse_early
         from semaudit.report.renderings import check_outputs
         from semaudit.settings import resolve
 
@@ -27,6 +28,7 @@ def run_scan(flags: Mapping[str, Any], config: Path | None, outs: Sequence[Path]
         if settings.model is None:
             raise UsageError("which model? semaudit scan MODEL --data DIR")
         check_outputs(outs, out, settings.format)
+        refuse_early(resolved)
         with live(seen, shown=not settings.quiet) as watch:
             from semaudit.audit import run
 

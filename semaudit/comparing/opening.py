@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from semaudit.comparing.plans import Plan
 from semaudit.errors import AuditError
-from semaudit.folder import MANIFEST, REPORT, read_manifest
+from semaudit.folder import MANIFEST, REPORT, read_manifest, reading_manifest
 from semaudit.report.document import Report
 from semaudit.report.file import read_report
 from semaudit.store import SAMPLES, Samples
@@ -33,6 +33,7 @@ class Opened:
         gradient_samples: random draws in an estimate on gradients; None where there is none.
         taxonomy: the tree of classes that weighs the shift, as the manifest describes it.
         metrics: the hash of the file of each metric that a plugin brought.
+        sha256: of what was opened, where it is a baseline.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Opened:
     gradient_samples: int | None = None
     taxonomy: Mapping[str, Any] | None = None
     metrics: Mapping[str, str] = field(default_factory=dict)
+    sha256: str | None = None
 
     @property
     def plan(self) -> Plan:
@@ -106,7 +108,7 @@ def gathered(name: str, report: Report, samples: Samples, manifest: Mapping[str,
         AuditError: the tables are not of the report's size, or the manifest lacks something.
     """
     samples.check(report.data.pictures)
-    try:
+    with reading_manifest(samples.folder / MANIFEST):
         effort, gradients = manifest["worst_case"], manifest.get("gradients")
         return Opened(
             name=name,
@@ -120,10 +122,6 @@ def gathered(name: str, report: Report, samples: Samples, manifest: Mapping[str,
             taxonomy=manifest.get("taxonomy"),
             metrics=_brought(manifest, "metrics"),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise AuditError(
-            f"{samples.folder / MANIFEST} is damaged, or no manifest of semaudit's; scan again"
-        ) from error
 
 
 def _brought(manifest: Mapping[str, Any], kind: str) -> dict[str, str]:

@@ -74,6 +74,27 @@ _HEADERS = {
 _OF_LABELS = ("accuracy", NEGATIVE_FLIPS.name)
 
 
+def check_alone(gate: Gate, metrics: Mapping[str, Metric], *, labelled: bool) -> Metric:
+    """Refuse what is wrong of a gate whatever the battery is, and return what it limits.
+
+    Args:
+        gate: as it was read.
+        metrics: all that there are, by name.
+        labelled: whether the pictures may have labels.
+
+    Raises:
+        GateError: as of `bind`.
+    """
+    metric = _metric(gate, metrics, labelled, "softmax")
+    if _of_the_whole(metric):
+        _check_no_scope(gate)
+    elif gate.rung is not None:
+        _check_has_rungs(gate, gate.rung, metric)
+    if metric.comparable:
+        _check_possible(gate, _ranged(gate, metric.bounds))
+    return metric
+
+
 def _bind(
     gate: Gate,
     metrics: Mapping[str, Metric],
@@ -81,18 +102,28 @@ def _bind(
     labelled: bool,
     activation: Activation,
 ) -> BoundGate:
+    metric = _metric(gate, metrics, labelled, activation)
+    part = _part(gate, metric, layout)
+    limits = _ranged(gate, bounds(metric, layout, part))
+    _check_possible(gate, limits)
+    return BoundGate(gate, metric, part, limits)
+
+
+def _metric(
+    gate: Gate, metrics: Mapping[str, Metric], labelled: bool, activation: Activation
+) -> Metric:
     known = {**metrics, **({} if activation == "none" else CHANGES)}
     metric = known.get(gate.metric)
     if metric is None:
         raise GateError(_no_metric(gate, known, activation))
     if metric.name in _OF_LABELS and not labelled:
         raise GateError(f"{gate.text!r} matches nothing: the pictures have no labels")
-    part = _part(gate, metric, layout)
-    limits = bounds(metric, layout, part)
-    if gate.factor is not None:
-        limits = difference_bounds(limits, gate.factor)
-    _check_possible(gate, limits)
-    return BoundGate(gate, metric, part, limits)
+    return metric
+
+
+def _ranged(gate: Gate, limits: tuple[float, float]) -> tuple[float, float]:
+    """The range of what a gate limits: of the metric, or of its difference."""
+    return limits if gate.factor is None else difference_bounds(limits, gate.factor)
 
 
 def _no_metric(gate: Gate, metrics: Mapping[str, Metric], activation: Activation) -> str:
@@ -118,15 +149,9 @@ def _no_metric(gate: Gate, metrics: Mapping[str, Metric], activation: Activation
 
 def _part(gate: Gate, metric: Metric, layout: Layout) -> Part:
     """The tracks, and the rung, that a gate speaks of."""
-    if metric.level == "image" or metric in (SCORE, NOISE_FLOOR):
+    if _of_the_whole(metric):
         return _whole(gate, metric, layout)
-    tracks = layout.matching(gate.scope)
-    if not tracks:
-        known = [name for track in layout.tracks for name in (track.name, track.family)]
-        raise GateError(
-            f"{gate.text!r} matches nothing: no probe or family of this battery is called "
-            f"{gate.scope!r}{did_you_mean(gate.scope or '', known) or _how_to_add(gate.scope)}"
-        )
+    tracks = tracks_of(gate, layout)
     if metric.needs_gradients:
         _check_slopes(gate, [layout.tracks[track] for track in tracks])
     if not metric.comparable:
@@ -134,6 +159,26 @@ def _part(gate: Gate, metric: Metric, layout: Layout) -> Part:
     if gate.rung is not None:
         _check_rung(gate, gate.rung, metric, layout, tracks)
     return Part(tracks, gate.rung)
+
+
+def tracks_of(gate: Gate, layout: Layout) -> tuple[int, ...]:
+    """The tracks that a gate names.
+
+    Raises:
+        GateError: there are none.
+    """
+    tracks = layout.matching(gate.scope)
+    if not tracks:
+        known = [name for track in layout.tracks for name in (track.name, track.family)]
+        raise GateError(
+            f"{gate.text!r} matches nothing: no probe or family of this battery is called "
+            f"{gate.scope!r}{did_you_mean(gate.scope or '', known) or _how_to_add(gate.scope)}"
+        )
+    return tracks
+
+
+def _of_the_whole(metric: Metric) -> bool:
+    return metric.level == "image" or metric in (SCORE, NOISE_FLOOR)
 
 
 def _how_to_add(scope: str | None) -> str:
@@ -149,11 +194,15 @@ def _check_slopes(gate: Gate, tracks: Sequence[Track]) -> None:
         )
 
 
-def _whole(gate: Gate, metric: Metric, layout: Layout) -> Part:
+def _check_no_scope(gate: Gate) -> None:
     if gate.scope is not None:
         raise GateError(
             f"{gate.text!r}: {gate.metric} is not measured by probe; drop [{gate.scope}]"
         )
+
+
+def _whole(gate: Gate, metric: Metric, layout: Layout) -> Part:
+    _check_no_scope(gate)
     if metric == NOISE_FLOOR and not layout.matching(NOISE_FLOOR_FAMILY):
         raise GateError(f"{gate.text!r} matches nothing: the probe 'identity' was left out")
     if metric == SCORE and not layout.families:
@@ -170,11 +219,15 @@ def _check_single(gate: Gate, tracks: Sequence[Track]) -> None:
         raise GateError(f"{gate.text!r} matches nothing: the noise floor has no {gate.metric}")
 
 
+def _check_has_rungs(gate: Gate, rung: float, metric: Metric) -> None:
+    if metric.level != "rung":
+        raise GateError(f"{gate.text!r}: {gate.metric} has no rungs; drop @{rung}")
+
+
 def _check_rung(
     gate: Gate, rung: float, metric: Metric, layout: Layout, tracks: Sequence[int]
 ) -> None:
-    if metric.level != "rung":
-        raise GateError(f"{gate.text!r}: {gate.metric} has no rungs; drop @{rung}")
+    _check_has_rungs(gate, rung, metric)
     if all(layout.rung_index(track, rung) is None for track in tracks):
         ladders = "; ".join(
             f"{layout.tracks[t].name}: {', '.join(map(str, layout.tracks[t].ladder))}"

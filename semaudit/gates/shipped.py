@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from semaudit.errors import AuditError
-from semaudit.metric import Bounds, Level, Metric, entropy_bounds
+from semaudit.metric import NOISE_FLOOR, SCORE, Bounds, Level, Metric, entropy_bounds
 from semaudit.report.document import Report
 
 INF = math.inf
 Known = tuple[str, Level, Bounds, bool]
 
-SHIPPED: Mapping[str, Known] = {
+_OF_OUTPUTS: Mapping[str, Known] = {
     "accuracy": ("correct", "image", (0, 1), True),
     "concentration": ("concentration", "path", (0, 1), True),
     "confidence": ("confidence", "image", (0, 1), True),
@@ -38,6 +38,10 @@ SHIPPED: Mapping[str, Known] = {
     "ssim": ("ssim", "rung", (-1, 1), True),
     "top5_distance": ("top5_distance", "rung", (0, 18), True),
     "transport": ("transport", "rung", (0, 1), True),
+    "score": ("jump", "path", (0, 100), True),
+    "noise_floor": ("shift", "rung", (0, 1), True),
+}
+_OF_GRADIENTS: Mapping[str, Known] = {
     "boundary_l2": ("boundary_l2", "image", (0, INF), True),
     "boundary_linf": ("boundary_linf", "image", (0, INF), True),
     "curvature_gradient": ("curvature_gradient", "image", (0, INF), True),
@@ -64,10 +68,18 @@ SHIPPED: Mapping[str, Known] = {
     "loss_linearity_error": ("loss_linearity_error", "image", (0, INF), True),
     "saliency_sensitivity": ("saliency_sensitivity", "image", (0, INF), True),
     "saliency_variation": ("saliency_variation", "image", (0, 4), True),
-    "score": ("jump", "path", (0, 100), True),
-    "noise_floor": ("shift", "rung", (0, 1), True),
 }
+SHIPPED: Mapping[str, Known] = {**_OF_OUTPUTS, **_OF_GRADIENTS}
 """Column, level, range and whether comparable, by name; a test holds it against the registry."""
+
+
+def as_metrics() -> dict[str, Metric]:
+    """All of them, as limits are bound to them; what each means is left out."""
+    found = {
+        name: Metric(name, *known, "", needs_gradients=name in _OF_GRADIENTS)
+        for name, known in SHIPPED.items()
+    }
+    return {**found, SCORE.name: SCORE, NOISE_FLOOR.name: NOISE_FLOOR}
 
 
 def recorded_metrics(report: Report, limited: Iterable[str], audit: Path) -> dict[str, Metric]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from semaudit.asking import ask
 from semaudit.errors import AuditError, ImageError
-from semaudit.folder import REPORT
+from semaudit.folder import REPORT, read_manifest
 from semaudit.gradients import Ability
 from semaudit.images import FolderSource, ImageSource, as_float
 from semaudit.inspecting.breaking import break_of
@@ -21,9 +21,9 @@ from semaudit.inspecting.case import Case
 from semaudit.inspecting.choose import Chosen, choose, probe_again
 from semaudit.inspecting.reopen import (
     Given,
+    as_recorded,
     open_again,
     open_plugins,
-    read_manifest,
     require_pictures,
 )
 from semaudit.opening import open_data
@@ -90,18 +90,18 @@ def inspect(
     report = read_report(audit / REPORT)
     samples = Samples(audit, report.layout)
     samples.check(report.data.pictures)
-    recorded = read_manifest(audit, given)
+    audited = as_recorded(read_manifest(audit), audit, given)
     chosen = choose(report, samples, picture, worst, probe)
-    _, warnings = open_plugins(recorded)
-    probes = {each.probe: probe_again(report, recorded, each.probe) for each in chosen}
-    settings = recorded.settings
+    _, warnings = open_plugins(audited)
+    probes = {each.probe: probe_again(report, audited, each.probe) for each in chosen}
+    settings = audited.settings
     require_pictures(audit, report, settings)
-    classifier, place = open_again(audit, report, recorded)
+    classifier, place = open_again(audit, report, audited)
     source = open_data(settings.data, settings, classifier)
     names = source.class_names or classifier.class_names.names
     pictures = _find(source, {each.image_id for each in chosen})
     wanting = settings.model_copy(update={"gradients": True})
-    asked, _ = ask(wanting, classifier, tuple(probes.values()), None, recorded.effort)
+    asked, _ = ask(wanting, classifier, tuple(probes.values()), None, audited.effort)
     cases: list[Case] = []
     for done, each in enumerate(chosen):
         tell(done, len(chosen))

@@ -127,7 +127,8 @@ def probe_again(report: Report, recorded: Recorded, name: str) -> Probe:
     """
     probed = next(each for each in report.battery if each.name == name)
     if probed.perturbation not in registered():
-        path, _ = recorded.plugins.get(probed.perturbation, ("FILE.py", ""))
+        bringing = (p.path for p in recorded.plugins if probed.perturbation in p.perturbations)
+        path = next(bringing, "FILE.py")
         raise PluginError(
             f"the probe {name} needs the perturbation {probed.perturbation!r} of a plugin, which "
             f"runs code, and a file cannot ask for that: give it again with --plugin {path}"

@@ -6,15 +6,13 @@ are opened, and factories have to be named again by whoever asks.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from semaudit.errors import AuditError, ImageError, ModelError, UsageError
-from semaudit.files import read_text
-from semaudit.folder import MANIFEST
+from semaudit.folder import MANIFEST, reading_manifest
 from semaudit.models import Classifier, weights_sha256
 from semaudit.models.factory import is_factory
 from semaudit.opening import load_plugins, open_model
@@ -38,6 +36,7 @@ class Given:
         plugin: Python files, which are run.
         unsafe_load: whether a file may run code when it is opened.
         device: where to run.
+        baseline: where the baseline is that limits speak of.
     """
 
     model: str | None = None
@@ -46,6 +45,47 @@ class Given:
     plugin: Sequence[str] = ()
     unsafe_load: bool = False
     device: str | None = None
+    baseline: Path | None = None
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A plugin of the audit.
+
+    Attributes:
+        path: its file.
+        sha256: of that file.
+        perturbations: the names of those that it registered.
+        metrics: the names of those that it registered.
+        installed: whether a package brought it, so that no one has to name it.
+    """
+
+    path: str
+    sha256: str
+    perturbations: tuple[str, ...]
+    metrics: tuple[str, ...]
+    installed: bool
+
+    @property
+    def names(self) -> list[str]:
+        """What it brought, as ``metric NAME``: a perturbation may be called like a metric."""
+        return named(self.perturbations, self.metrics)
+
+    @classmethod
+    def of(cls, plugin: Mapping[str, Any]) -> Brought:
+        """Read it from a manifest."""
+        return cls(
+            str(plugin["path"]),
+            str(plugin["sha256"]),
+            tuple(map(str, plugin["perturbations"])),
+            tuple(map(str, plugin.get("metrics", ()))),
+            plugin.get("distribution") is not None,
+        )
+
+
+def named(perturbations: Sequence[str], metrics: Sequence[str]) -> list[str]:
+    """What a plugin brings, by kind and name."""
+    return [*(f"perturbation {each}" for each in perturbations), *(f"metric {m}" for m in metrics)]
 
 
 @dataclass(frozen=True)
@@ -54,38 +94,35 @@ class Recorded:
 
     Attributes:
         settings: of the scan, with what was given anew; without what runs code.
-        plugins: the hash of each plugin's file, by the perturbations that it brought.
+        plugins: what each brought.
         unsafe: whether the audit's model was opened by a file that may run code.
         effort: of the search for worst cases; the cheap one where there was none.
     """
 
     settings: Settings
-    plugins: Mapping[str, tuple[str, str]]
+    plugins: tuple[Brought, ...]
     unsafe: bool
     effort: Effort
 
 
-def read_manifest(audit: Path, given: Given) -> Recorded:
-    """Read how an audit was made.
+def as_recorded(manifest: Mapping[str, Any], audit: Path, given: Given) -> Recorded:
+    """Gather how an audit was made.
+
+    Args:
+        manifest: of the audit.
+        audit: its folder.
+        given: what is named anew.
 
     Raises:
-        AuditError: the manifest is missing or damaged.
+        AuditError: the manifest is damaged.
         UsageError: what runs code has to be named again.
     """
     path = audit / MANIFEST
-    text = read_text(path, f"is {audit} an audit?")
-    try:
-        document = json.loads(text)
-        values = {name: each["value"] for name, each in document["settings"].items()}
-        plugins = {
-            str(name): (str(plugin["path"]), str(plugin["sha256"]))
-            for plugin in document["plugins"]
-            for name in plugin["perturbations"]
-        }
-        searched = document.get("worst_case")
+    with reading_manifest(path):
+        values = {name: each["value"] for name, each in manifest["settings"].items()}
+        brought = [Brought.of(each) for each in manifest["plugins"]]
+        searched = manifest.get("worst_case")
         effort = Effort(**searched) if searched else CHEAP
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise AuditError(f"{path} is damaged, or no manifest of semaudit's; scan again") from error
     _refuse_code(values, path, given)
     unsafe = bool(values.get("unsafe_load"))
     anew = {"model": given.model, "data": given.data, "arch": given.arch, "device": given.device}
@@ -97,7 +134,7 @@ def read_manifest(audit: Path, given: Given) -> Recorded:
         settings = explicit(values).settings
     except UsageError as error:
         raise AuditError(f"{path} is damaged, or of another semaudit: {error}") from error
-    return Recorded(settings, plugins, unsafe, effort)
+    return Recorded(settings, tuple(brought), unsafe, effort)
 
 
 def _refuse_code(values: Mapping[str, Any], path: Path, given: Given) -> None:
@@ -111,14 +148,15 @@ def _refuse_code(values: Mapping[str, Any], path: Path, given: Given) -> None:
             )
 
 
-def open_plugins(recorded: Recorded) -> tuple[list[LoadedPlugin], list[str]]:
+def open_plugins(audited: Recorded) -> tuple[list[LoadedPlugin], list[str]]:
     """Load what is installed and what was named, and return it with warnings of other contents."""
-    loaded = load_plugins(recorded.settings)
+    loaded = load_plugins(audited.settings)
+    before = {name: each.sha256 for each in audited.plugins for name in each.names}
     warnings = [
-        f"{plugin.path} has changed since the audit: its perturbation {name} may do other things"
-        for plugin in loaded
-        for name in plugin.perturbations
-        if name in recorded.plugins and recorded.plugins[name][1] != plugin.sha256
+        f"{each.path} has changed since the audit: its {name} may do other things"
+        for each in loaded
+        for name in named(each.perturbations, each.metrics)
+        if before.get(name, each.sha256) != each.sha256
     ]
     return loaded, warnings
 

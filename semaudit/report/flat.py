@@ -6,6 +6,7 @@ import math
 
 from semaudit.report.document import Interval, Outcome, Report
 from semaudit.report.file import as_json
+from semaudit.report.since import since
 from semaudit.report.text import printable
 
 ALONG_LADDERS = ("flip_rate", "shift", "jump", "gradient_turn", "transport")
@@ -13,7 +14,10 @@ ALONG_LADDERS = ("flip_rate", "shift", "jump", "gradient_turn", "transport")
 
 
 def to_flat(report: Report) -> str:
-    """Return the means, under keys as limits are written; what was not measured is left out."""
+    """Return the means, under keys as limits are written; what was not measured is left out.
+
+    Where there is a baseline, a difference from it is marked by its key's end, ``-baseline``.
+    """
     return as_json({key: value for key, value in _figures(report).items() if math.isfinite(value)})
 
 
@@ -33,6 +37,8 @@ def _figures(report: Report) -> dict[str, float]:
         if each.statistic == "mean" and each.scope != "probe" and each.metric in told:
             part = "" if each.scope == "all" else f"[{each.name}]"
             named[printable(f"{each.metric}{part}")] = each
+    for moved in since(report.baseline) if report.baseline is not None else ():
+        named[printable(moved.key)] = moved.interval
     figures = {key: each.value for key, each in named.items() if each is not None}
     outcomes = [verdict.outcome for verdict in report.verdicts]
     return {**figures, **{f"gates_{each.value}": outcomes.count(each) for each in Outcome}}

@@ -8,7 +8,7 @@ from pathlib import Path
 from semaudit.report import text
 from semaudit.report.breaking import broken_lines
 from semaudit.report.document import Report
-from semaudit.report.grading import Grade, by_grade
+from semaudit.report.grading import Grade, by_grade, stops_as_degenerate
 from semaudit.report.markdown import MIB, to_markdown_within
 
 MOST = 10
@@ -42,7 +42,8 @@ def to_github(report: Report, folder: Path | None = None, *, accepted: bool = Fa
 def _annotations(report: Report, accepted: bool) -> Iterator[tuple[str, str, str]]:
     """(level, title, message)."""
     if report.degenerate is not None:
-        yield "error", "degenerate model", text.printable(report.degenerate)
+        level = "error" if stops_as_degenerate(report) else "warning"
+        yield level, "degenerate model", text.printable(report.degenerate)
     for graded, verdict in by_grade(report, accepted=accepted):
         if graded is not Grade.PASSED:
             first = text.printable(f"{text.estimated(verdict)}; {verdict.reason}")

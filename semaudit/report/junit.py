@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from semaudit.report import text
 from semaudit.report.breaking import broken_lines
 from semaudit.report.document import Report, Verdict
-from semaudit.report.grading import Grade, grade
+from semaudit.report.grading import Grade, grades, stops_as_degenerate
 
 _TAGS = {
     Grade.FAILED: "failure",
@@ -24,9 +24,9 @@ _NOT_XML = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 
 def to_junit(report: Report, folder: Path | None = None, *, accepted: bool = False) -> str:
     """Return one suite; an inconclusive gate is a failure, or skipped where it is ``accepted``."""
-    cases = [_case(report, verdict, accepted) for verdict in report.verdicts]
+    cases = [_case(report, *each) for each in grades(report, accepted=accepted)]
     if report.degenerate is not None:
-        cases.append(_degenerate(report.degenerate))
+        cases.append(_degenerate(report.degenerate, stops_as_degenerate(report)))
     found = Counter(each.tag for case in cases for each in case)
     counts = {
         "tests": str(len(cases)),
@@ -49,12 +49,11 @@ def to_junit(report: Report, folder: Path | None = None, *, accepted: bool = Fal
     return written.decode("ascii").replace("##[", "#&#35;[") + "\n"
 
 
-def _case(report: Report, verdict: Verdict, accepted: bool) -> ElementTree.Element:
+def _case(report: Report, graded: Grade, verdict: Verdict) -> ElementTree.Element:
     case = ElementTree.Element(
         "testcase", {"name": _legal(verdict.gate), "classname": "semaudit.gates", "time": "0"}
     )
     said = text.estimated(verdict)
-    graded = grade(report, verdict, accepted=accepted)
     if graded in _TAGS:
         said_why = {"message": _legal(f"{verdict.gate}: {said}; {verdict.reason}")}
         kind = {} if graded is Grade.ACCEPTED else {"type": graded.value}
@@ -64,11 +63,13 @@ def _case(report: Report, verdict: Verdict, accepted: bool) -> ElementTree.Eleme
     return case
 
 
-def _degenerate(why: str) -> ElementTree.Element:
+def _degenerate(why: str, stops: bool) -> ElementTree.Element:
+    """An error where the exit code says so, and else what a reader must not miss."""
     case = ElementTree.Element(
         "testcase", {"name": "the model is not degenerate", "classname": "semaudit", "time": "0"}
     )
-    ElementTree.SubElement(case, "error", {"message": _legal(why), "type": "degenerate"})
+    kind = {"type": "degenerate"} if stops else {}
+    ElementTree.SubElement(case, "error" if stops else "skipped", {"message": _legal(why), **kind})
     return case
 
 

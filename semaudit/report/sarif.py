@@ -13,7 +13,7 @@ from semaudit.report import text
 from semaudit.report.breaking import broken_by
 from semaudit.report.document import Interval, Report, Verdict
 from semaudit.report.file import as_json
-from semaudit.report.grading import Grade, by_grade
+from semaudit.report.grading import Grade, by_grade, stops_as_degenerate
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {
@@ -86,6 +86,7 @@ def _judged(verdict: Verdict) -> _Object:
         "gate": _plain(verdict.gate),
         "outcome": verdict.outcome.value,
         **_numbers(verdict),
+        **({} if verdict.against is None else {"against": verdict.against.model_dump()}),
         "reason": _plain(verdict.reason),
     }
 
@@ -110,7 +111,8 @@ def _results(report: Report, accepted: bool) -> Iterator[_Object]:
 
 def _degenerate(report: Report) -> Iterator[_Object]:
     if report.degenerate is not None:
-        yield _result(report, "degenerate", "error", report.degenerate)
+        level = "error" if stops_as_degenerate(report) else "warning"
+        yield _result(report, "degenerate", level, report.degenerate)
 
 
 def _result(

@@ -7,14 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from semaudit.audit import run
+from semaudit.baselines.identity import KEY, found_again
 from semaudit.digests import fingerprint_of
 from semaudit.errors import AuditError, UsageError
-from semaudit.folder import REPORT, read_manifest
-from semaudit.inspecting import reopen
-from semaudit.inspecting.reopen import Given, open_again, require_pictures
+from semaudit.folder import MANIFEST, REPORT, read_manifest, reading_manifest
+from semaudit.inspecting.reopen import (
+    Given,
+    Recorded,
+    as_recorded,
+    named,
+    open_again,
+    open_plugins,
+    require_pictures,
+)
 from semaudit.opening import open_data
+from semaudit.report.document import Report
 from semaudit.report.file import read_report
-from semaudit.reproducing.held import Reproduced, held_against
+from semaudit.reproducing.held import Reproduced, held_against, require_sensible
 from semaudit.settings import FLAG, Resolved, Settings
 from semaudit.store import Samples
 from semaudit.stream import Watch
@@ -35,35 +44,61 @@ def reproduce(
         AuditError: model or pictures are not those of the audit, or it cannot be read.
         SemauditError: see `semaudit.errors`.
     """
+    require_sensible(tolerance)
     report = read_report(audit / REPORT)
     Samples(audit, report.layout).check(report.data.pictures)
     manifest = read_manifest(audit)
-    recorded = reopen.read_manifest(audit, given)
-    if recorded.plugins and not given.plugin:
-        files = ", ".join(sorted({path for path, _ in recorded.plugins.values()}))
-        raise UsageError(
-            f"{audit} was made with plugins, which run code and have to be given again: "
-            f"--plugin {files}"
-        )
-    settings = _as_it_ran(recorded.settings, manifest, given)
+    recorded = as_recorded(manifest, audit, given)
+    _require_plugins(recorded, audit, given)
+    baseline, no_baseline = found_again(manifest, audit, given.baseline)
+    settings = _as_it_ran(recorded.settings, manifest, audit, given)
+    settings = settings.model_copy(update={"baseline": baseline})
     require_pictures(audit, report, settings)
     again = replace(recorded, settings=settings)
-    _, changed = reopen.open_plugins(again)
-    _refuse_others(audit, again, changed)
+    wrong = [*_other_plugins(again), *([] if no_baseline is None else [no_baseline])]
+    _refuse_others(audit, report, again, wrong)
     resolved = Resolved(settings, dict.fromkeys(Settings.model_fields, FLAG) | _origins(manifest))
     if settings.model is None:  # open_again has refused it
         raise AuditError(f"{audit} does not say which model it was")
     repeated = run(settings.model, settings.data, resolved, watch)
-    return held_against(
+    found = held_against(
         (report, manifest, audit),
         (repeated.report, repeated.manifest, repeated.folder),
         tolerance,
     )
+    if baseline is None or KEY in manifest:
+        return found
+    said = f"which baseline {baseline} was is not on record: it may be another"
+    return replace(found, circumstances=(*found.circumstances, said))
 
 
-def _as_it_ran(settings: Settings, manifest: dict[str, Any], given: Given) -> Settings:
+def _require_plugins(recorded: Recorded, audit: Path, given: Given) -> None:
+    """Ask for plugins, also those that bring metrics only; installed ones are always loaded."""
+    files = sorted({each.path for each in recorded.plugins if not each.installed})
+    if files and not given.plugin:
+        raise UsageError(
+            f"{audit} was made with plugins, which run code and have to be given again: "
+            + " ".join(f"--plugin {path}" for path in files)
+        )
+
+
+def _other_plugins(recorded: Recorded) -> list[str]:
+    """What is not as it was of the plugins: their contents, or what they bring."""
+    loaded, wrong = open_plugins(recorded)
+    now = {name for each in loaded for name in named(each.perturbations, each.metrics)}
+    before = {name: each.path for each in recorded.plugins for name in each.names}
+    missing = [
+        f"no plugin brings the {name}, which {path} brought then: give it with --plugin"
+        for name, path in before.items()
+        if name not in now
+    ]
+    more = [f"a plugin brings the {each} now, and none did" for each in sorted(now - before.keys())]
+    return [*wrong, *missing, *more]
+
+
+def _as_it_ran(settings: Settings, manifest: dict[str, Any], audit: Path, given: Given) -> Settings:
     """Batch size and precision as they came out: the last bits depend on them."""
-    try:
+    with reading_manifest(audit / MANIFEST):
         ran = manifest["runtime"]
         values: dict[str, Any] = {
             "batch_size": int(ran["batch_size"]),
@@ -72,8 +107,6 @@ def _as_it_ran(settings: Settings, manifest: dict[str, Any], given: Given) -> Se
         if given.device is None and settings.amp_dtype == "auto":
             values["amp_dtype"] = str(ran["amp_dtype"])
         return Settings.model_validate({**settings.model_dump(), **values})
-    except (KeyError, TypeError, ValueError) as error:
-        raise AuditError("manifest.json is damaged: it does not say how it ran") from error
 
 
 def _origins(manifest: dict[str, Any]) -> dict[str, str]:
@@ -85,11 +118,9 @@ def _origins(manifest: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _refuse_others(audit: Path, recorded: reopen.Recorded, changed: list[str]) -> None:
-    """Refuse a model, pictures or plugins that are not the audit's, all of them at once."""
-    report = read_report(audit / REPORT)
+def _refuse_others(audit: Path, report: Report, recorded: Recorded, wrong: list[str]) -> None:
+    """Refuse a model, pictures, plugins or a baseline that are not the audit's, all at once."""
     settings = recorded.settings
-    wrong = list(changed)
     try:
         classifier, _ = open_again(audit, report, recorded)
     except AuditError as error:
@@ -97,10 +128,11 @@ def _refuse_others(audit: Path, recorded: reopen.Recorded, changed: list[str]) -
     source = open_data(settings.data, settings, classifier)
     found, count = fingerprint_of(source)
     if found != report.data.fingerprint:
-        wrong.append(
+        wrong = [
+            *wrong,
             f"other pictures: {count:,} with the fingerprint {found[:12]}, not "
             f"{report.data.pictures:,} with {report.data.fingerprint[:12]}; say with --data where "
-            "the audited ones are"
-        )
+            "the audited ones are",
+        ]
     if wrong:
         raise AuditError(f"{audit} cannot be repeated:\n" + "\n".join(wrong))

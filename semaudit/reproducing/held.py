@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from semaudit.errors import UsageError
 from semaudit.figures import Difference, differences, figures
 from semaudit.report.document import Report
+from semaudit.reproducing.shown import other_flips, other_kept, other_worst
 from semaudit.store import IMAGES, PATHS, SAMPLES
 
 TOLERANCE = 1e-3
 """Share of a figure by which it may be off by default: what other kernels make of float32."""
+
+LARGEST_TOLERANCE = 0.1
+"""A figure that is further off has not come back, whatever one calls it."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Reproduced:
         other_tables: the tables whose values are not equal to the last bit.
         verdicts: each gate with its verdict before and after, where these differ.
         findings: what only one of the two says of the model: that it is degenerate, or a doubt.
+        shown: which flips, worst and kept pictures did not come back.
         circumstances: what was otherwise this time, as another version of a library.
     """
 
@@ -37,6 +43,7 @@ class Reproduced:
     other_tables: tuple[str, ...]
     verdicts: tuple[tuple[str, str, str], ...]
     findings: tuple[str, ...]
+    shown: tuple[str, ...]
     circumstances: tuple[str, ...]
 
     @property
@@ -47,19 +54,18 @@ class Reproduced:
     @property
     def bit_equal(self) -> bool:
         """Whether every figure and every sample came back to the last bit."""
-        return not (self.differing or self.other_tables or self.findings)
+        return not (self.differing or self.other_tables or self.exit_code)
 
     @property
     def exit_code(self) -> int:
-        """0 every figure, verdict and finding came back, 1 one did not."""
-        return 1 if self.lost or self.verdicts or self.findings else 0
+        """0 every figure, verdict, finding and picture came back, 1 one did not."""
+        return 1 if self.lost or self.verdicts or self.findings or self.shown else 0
 
 
-def held_against(
-    before: tuple[Report, Mapping[str, Any], Path],
-    after: tuple[Report, Mapping[str, Any], Path],
-    tolerance: float,
-) -> Reproduced:
+_Audit = tuple[Report, Mapping[str, Any], Path]
+
+
+def held_against(before: _Audit, after: _Audit, tolerance: float) -> Reproduced:
     """Hold two audits, each as (report, manifest, folder), against one another."""
     old, new = figures(before[0]), figures(after[0])
     tables = (IMAGES, PATHS, SAMPLES)
@@ -70,8 +76,28 @@ def held_against(
         other_tables=tuple(t for t in tables if not _same_table(before[2] / t, after[2] / t)),
         verdicts=_verdicts(before[0], after[0]),
         findings=tuple(sorted(_findings(before[0]) ^ _findings(after[0]))),
+        shown=tuple(_shown(before, after, tolerance)),
         circumstances=tuple(_circumstances(before[1], after[1])),
     )
+
+
+def require_sensible(tolerance: float) -> None:
+    """Refuse a tolerance under which nothing, or anything, would come back.
+
+    Raises:
+        UsageError: it is no share from 0 to `LARGEST_TOLERANCE`.
+    """
+    if not 0 <= tolerance <= LARGEST_TOLERANCE:  # nor is NaN
+        raise UsageError(
+            f"--tolerance {tolerance:g}: a figure comes back if it is off by no more than this "
+            f"share of it; a number from 0 (to the last bit) to {LARGEST_TOLERANCE:g}"
+        )
+
+
+def _shown(before: _Audit, after: _Audit, tolerance: float) -> Iterator[str]:
+    yield from other_flips(before[0].class_flips, after[0].class_flips, tolerance)
+    yield from other_worst(before[0].worst, after[0].worst, tolerance)
+    yield from other_kept(before[2], after[2], tolerance)
 
 
 def _same_table(one: Path, other: Path) -> bool:

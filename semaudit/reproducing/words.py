@@ -17,6 +17,7 @@ def lines(found: Reproduced) -> list[str]:
     said = [f"otherwise this time: {each}" for each in found.circumstances]
     said += [f"{gate}: {before} then, {after} now" for gate, before, after in found.verdicts]
     said += [f"{each}: found by one of the two scans only" for each in found.findings]
+    said += found.shown[:SHOWN]
     said += [_said(each) for each in (found.lost or found.differing)[:SHOWN]]
     said += [f"{each} is not the same to the last bit" for each in found.other_tables]
     total = f"{found.figures:,} figures"
@@ -26,7 +27,9 @@ def lines(found: Reproduced) -> list[str]:
         exact = found.figures - len(found.differing)
         rest = f", the others within {100 * found.tolerance:g} %" if found.differing else ""
         return [*said, f"All {total} came back: {exact:,} to the last bit{rest}."]
-    return [*said, f"NOT reproduced: {len(found.lost):,} of {total} and {_gates(found)} differ."]
+    counted = f"{len(found.lost):,} of {total}, {_counted(len(found.verdicts), 'verdict')}"
+    rest = _counted(len(found.findings) + len(found.shown), "finding")
+    return [*said, f"NOT reproduced: {counted} and {rest} differ."]
 
 
 def as_json(found: Reproduced) -> dict[str, Any]:
@@ -50,13 +53,13 @@ def as_json(found: Reproduced) -> dict[str, Any]:
             for gate, before, after in found.verdicts
         ],
         "findings": list(found.findings),
+        "shown": list(found.shown),
         "circumstances": list(found.circumstances),
     }
 
 
-def _gates(found: Reproduced) -> str:
-    count = len(found.verdicts)
-    return f"{count} verdict{'s' * (count != 1)}"
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'s' * (count != 1)}"
 
 
 def _said(each: Difference) -> str:

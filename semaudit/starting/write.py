@@ -10,7 +10,7 @@ from typing import Any
 
 from semaudit.errors import UsageError
 from semaudit.files import appearing_file, check_file_below, folders_made
-from semaudit.settings import YAML_FILE
+from semaudit.settingsources import YAML_FILE
 from semaudit.starting.configuration import configuration, elsewhere, settings_of
 from semaudit.starting.proposing import Proposal, propose
 from semaudit.starting.workflow import WORKFLOW

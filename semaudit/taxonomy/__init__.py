@@ -6,11 +6,10 @@ weighs the shift of an output by it: see `semaudit.metrics.transport`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from semaudit.errors import GateError, UsageError
-from semaudit.gates.grammar import Gate
+from semaudit.errors import UsageError
 from semaudit.metric import TRANSPORT
 from semaudit.models import Classifier
 from semaudit.models.names import ClassNames
@@ -20,17 +19,6 @@ from semaudit.taxonomy.tree import Taxonomy
 
 HEAD = "head"
 """Instead of a file's name: the tree that the classifier's own weights make."""
-
-
-def refuse_limits_without_tree(limits: Iterable[Gate], spec: str | None) -> None:
-    """Refuse, before any work, a limit on the transport where no tree was named.
-
-    Raises:
-        GateError: names the limit.
-    """
-    for limit in limits:
-        if limit.metric == TRANSPORT and spec is None:
-            raise GateError(f"{limit.text!r} needs a tree of classes: --taxonomy head, or a file")
 
 
 def open_taxonomy(
@@ -67,4 +55,4 @@ def open_taxonomy(
     return tree.to(classifier.placement.device)
 
 
-__all__ = ["HEAD", "TRANSPORT", "Taxonomy", "open_taxonomy", "refuse_limits_without_tree"]
+__all__ = ["HEAD", "TRANSPORT", "Taxonomy", "open_taxonomy"]

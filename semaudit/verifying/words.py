@@ -25,6 +25,7 @@ def lines(found: Verified) -> list[str]:
             said.append(f"added: {name} is not of the scan, and nothing vouches for it")
         said.append(f"{len(held.same)} of {_recorded(found)} files have the hashes on record")
     said += _figures(found)
+    said += _gates(found)
     said += [_manifest(found), _verdict(found)]
     return said
 
@@ -46,6 +47,10 @@ def as_json(found: Verified) -> dict[str, Any]:
             {"figure": each.name, "report": each.before, "tables": each.after}
             for each in found.disagreeing
         ],
+        "gates": found.judged,
+        "claims": list(found.claims),
+        "exit_code_of_scan": found.exit_code_of_scan,
+        "unheld": found.unheld,
         "unreadable": found.unreadable,
     }
 
@@ -86,6 +91,20 @@ def _figures(found: Verified) -> list[str]:
     count = len(found.disagreeing)
     many = "figure of report.json is" if count == 1 else "figures of report.json are"
     return [*said, f"{count:,} {many} not what the tables say"]
+
+
+def _gates(found: Verified) -> list[str]:
+    if found.unreadable is not None:
+        return []
+    said = list(found.claims)
+    if found.unheld is not None:
+        return [*said, f"the gates cannot be judged again: {found.unheld}"]
+    if said:
+        return said
+    many = f"{found.judged} verdict{'s' * (found.judged != 1)} of report.json"
+    follow = "follows" if found.judged == 1 else "follow"
+    ended = f"the scan ended with exit code {found.exit_code_of_scan}"
+    return [f"{many} {follow} from the tables: {ended}"]
 
 
 def _said(value: float | None) -> str:

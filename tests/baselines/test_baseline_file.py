@@ -12,7 +12,7 @@ from made import LAYOUT, made, measures
 
 from semaudit import gates
 from semaudit.baselines import judged, open_baseline, pair
-from semaudit.baselines.contents import MEMBERS
+from semaudit.baselines.contents import CHECKSUM, MEMBERS
 from semaudit.baselines.saving import save
 from semaudit.comparing.opening import opened
 from semaudit.errors import AuditError, GateError, UsageError
@@ -113,7 +113,7 @@ def test_the_same_audit_makes_the_same_file(then: Path, file: Path, tmp_path: Pa
 
 def test_no_path_of_the_machine_is_in_it(then: Path, file: Path) -> None:
     with zipfile.ZipFile(file) as archive:
-        assert tuple(archive.namelist()) == MEMBERS
+        assert tuple(archive.namelist()) == (*MEMBERS, CHECKSUM)
         for name in MEMBERS:
             assert str(then.parent).encode() not in archive.read(name)
 
@@ -211,16 +211,41 @@ def test_tables_of_another_audit_are_refused(file: Path, tmp_path: Path) -> None
     with zipfile.ZipFile(tmp_path / "few") as archive:
         table = archive.read("samples.parquet")
     message = refused(rewritten(file, tmp_path / "base", "samples.parquet", table))
+    assert "its contents are not those of its checksum" in message
+    mixed = rewritten(of_version(file, tmp_path / "old", 1), tmp_path / "mixed", CHECKSUM, None)
+    message = refused(rewritten(mixed, tmp_path / "base", "samples.parquet", table))
     assert f"has {30 * len(LAYOUT.cells)} rows" in message
 
 
-def test_another_version_is_refused(file: Path, tmp_path: Path) -> None:
+def of_version(file: Path, to: Path, version: object) -> Path:
     with zipfile.ZipFile(file) as archive:
         manifest = json.loads(archive.read("manifest.json"))
-    manifest["baseline_version"] = 2
-    content = json.dumps(manifest).encode()
-    message = refused(rewritten(file, tmp_path / "base", "manifest.json", content))
-    assert "has version 2, this semaudit reads 1" in message
+    content = json.dumps({**manifest, "baseline_version": version}).encode()
+    return rewritten(file, to, "manifest.json", content)
+
+
+@pytest.mark.parametrize("version", [3, 0, "2", None, True])
+def test_another_version_is_refused(version: object, file: Path, tmp_path: Path) -> None:
+    message = refused(of_version(file, tmp_path / "base", version))
+    assert f"has version {version!r}, this semaudit reads up to 2" in message
+
+
+def test_contents_that_were_edited_are_refused(file: Path, tmp_path: Path) -> None:
+    """Figures that read well all the same, as of a baseline that is easy to keep up with."""
+    with zipfile.ZipFile(file) as archive:
+        report = json.loads(archive.read("report.json"))
+    content = json.dumps({**report, "seed": report["seed"] + 1}).encode()
+    message = refused(rewritten(file, tmp_path / "base", "report.json", content))
+    assert "its contents are not those of its checksum" in message
+    # Nor is a file taken for one of before there was a checksum by its version alone.
+    assert "checksum" in refused(of_version(file, tmp_path / "downgraded", 1))
+    assert "its checksum is missing" in refused(rewritten(file, tmp_path / "bare", CHECKSUM, None))
+
+
+def test_a_file_of_before_there_was_a_checksum_still_opens(file: Path, tmp_path: Path) -> None:
+    old = of_version(file, tmp_path / "one", 1)
+    found = open_baseline(rewritten(old, tmp_path / "old", CHECKSUM, None))
+    assert found.report == open_baseline(file).report
 
 
 def test_a_bomb_is_not_unpacked(file: Path, tmp_path: Path) -> None:

@@ -5,16 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from shared import Run
-
-CODE = """
-import sys
-from semaudit.cli import app
-try:
-    app(prog_name="semaudit")
-finally:
-    print("heavy:", *({"torch", "timm", "torchvision"} & sys.modules.keys()))
-"""
+from shared import Run, importing
 
 
 @pytest.mark.parametrize(
@@ -29,14 +20,16 @@ finally:
 )
 def test_completion(words: str, found: list[str], process: Run) -> None:
     count = len(words.split()) - 1
-    ended = process(
-        program=(sys.executable, "-c", CODE),
+    ended = importing(
+        process,
+        (),
+        ("torch", "timm", "torchvision"),
         _SEMAUDIT_COMPLETE="complete_bash",
         COMP_WORDS=words,
         COMP_CWORD=str(count),
     )
     assert ended.code == 0
-    assert ended.stdout.split() == [*found, "heavy:"]
+    assert ended.stdout.split() == [*found, "imported:"]
 
 
 def test_it_installs_itself(process: Run) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from shared import Run
+from shared import Run, importing
 
 from semaudit.settings import Settings
 
@@ -74,6 +74,69 @@ def test_a_wrong_file(text: str, said: str, cli: Run, tmp_path: Path) -> None:
     ended = cli("config")
     assert (ended.code, ended.stdout) == (2, "")
     assert said in ended.stderr
+
+
+LIMITS = [
+    ("flip_rte<=0.1", "unknown metric 'flip_rte' in 'flip_rte<=0.1' (did you mean 'flip_rate'?)"),
+    ("flip_rate[nosie]<=0.1", "is called 'nosie' (did you mean 'noise'?)"),
+    ("flip_rate<=1", "idle limit 'flip_rate<=1': flip_rate lies in [0, 1]"),
+    ("score>=101", "impossible limit 'score>=101'"),
+    ("confidence[noise]>=0.5", "confidence is not measured by probe; drop [noise]"),
+    ("jump[noise@2]<=0.5", "jump has no rungs; drop @2"),
+    ("flip_rate<0.1", "write <= or >="),
+    ("new_flips<=0.1", "needs a baseline"),
+    ("transport<=0.1", "needs a tree of classes"),
+    ("gradient_turn<=0.1", "needs gradients: leave --no-gradients out"),
+    ("accuracy>=0.5", "the pictures have no labels"),
+]
+
+
+@pytest.mark.parametrize(("limit", "said"), LIMITS)
+def test_a_limit_that_can_have_no_value_is_told(
+    limit: str, said: str, cli: Run, tmp_path: Path
+) -> None:
+    settings = {"fail_on": [limit], "gradients": False, "ignore_labels": True}
+    (tmp_path / "semaudit.yaml").write_text("# ours\n" + json.dumps(settings))
+    for words in (("config",), ("config", "--format", "json"), ("scan", "no-such-model.pt")):
+        ended = cli(*words)
+        assert (ended.code, ended.stdout) == (2, "")
+        assert ended.stderr.startswith("semaudit: error: semaudit.yaml:2: ")
+        assert said in ended.stderr
+
+
+@pytest.mark.parametrize("words", ["config", "scan no-such-model.pt --data nowhere"])
+def test_a_limit_is_refused_before_torch_is_imported(
+    words: str, process: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "semaudit.yaml").write_text("fail_on: [flip_rte<=0.1]\n")
+    ended = importing(process, words.split(), ("torch", "timm", "pandas", "torchvision"))
+    assert (ended.code, ended.stdout) == (2, "imported:\n")
+    assert "did you mean 'flip_rate'" in ended.stderr
+
+
+PLUGIN = """
+from semaudit.metrics import rung_metric
+
+@rung_metric(bounds=(0, 1))
+def top_change(rung):
+    "Always 0."
+    return 0 * rung.clean.log_probabilities[:, 0]
+"""
+
+
+def test_a_plugin_s_metric_is_known_where_the_plugin_is_given(cli: Run, tmp_path: Path) -> None:
+    (tmp_path / "semaudit.yaml").write_text("fail_on: [top_change<=0.1, new_flips<=0.1]\n")
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    assert "unknown metric 'top_change'" in cli("config", "--baseline", "b.semaudit").stderr
+    named = ("config", "--baseline", "b.semaudit", "--plugin", "mine.py")
+    assert cli(*named, "--format", "json").code == 0
+    (tmp_path / "semaudit.yaml").write_text("fail_on: [top_chagne<=0.1]\n")
+    assert "did you mean 'top_change'" in cli(*named).stderr
+
+
+def test_a_battery_of_ones_own_may_hold_any_probe(cli: Run, tmp_path: Path) -> None:
+    (tmp_path / "semaudit.yaml").write_text("fail_on: ['shift[mine]<=0.1']\nbattery: my.yaml\n")
+    assert cli("config").code == 0
 
 
 def test_a_wrong_variable(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import typer
-from shared import REPO, Run, console_script
+from shared import REPO, Run, console_script, importing
 
 import semaudit
 from semaudit.cli import app
@@ -105,17 +105,9 @@ def test_the_version(process: Run, cli: Run) -> None:
     ],
 )
 def test_nothing_heavy_is_imported_to_answer_at_once(words: str, process: Run) -> None:
-    code = (
-        "import sys\n"
-        "from semaudit.cli import main\n"
-        "try:\n"
-        "    main()\n"
-        "finally:\n"
-        f"    print('heavy:', *({set(HEAVY)} & sys.modules.keys()))\n"
-    )
-    ended = process(*words.split(), program=(sys.executable, "-c", code))
+    ended = importing(process, words.split(), HEAVY)
     assert (ended.code, ended.stderr) == (0, "")
-    assert ended.stdout.splitlines()[-1] == "heavy:"
+    assert ended.stdout.splitlines()[-1] == "imported:"
 
 
 @pytest.mark.parametrize(

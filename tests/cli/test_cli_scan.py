@@ -105,7 +105,8 @@ def test_quiet_prints_verdicts_only(cli: Run, tiny: Tiny) -> None:
     ended = cli(*tiny, "-q", "--fail-on", PASS)
     assert "PASS" in ended.stdout
     assert "Probes, worst first" not in ended.stdout
-    (verdict,) = json.loads(cli(*tiny, "-q", "--fail-on", PASS, "--format", "json").stdout)
+    found = json.loads(cli(*tiny, "-q", "--fail-on", PASS, "--format", "json").stdout)
+    (verdict,) = found["verdicts"]
     assert verdict["outcome"] == "pass"
     assert "| pass |" in cli(*tiny, "-q", "--fail-on", PASS, "--format", "markdown").stdout
 

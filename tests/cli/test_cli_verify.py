@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from shared import Run, paint
+from shared import REPO, Run, paint
 
 import semaudit
+
+DATA = REPO / "tests" / "data"
+PAIRED = DATA / "baseline_audit"
 
 
 @pytest.fixture
@@ -116,6 +121,139 @@ def test_no_audit(tmp_path: Path, cli: Run) -> None:
     assert cli("verify", "nowhere", "--format", "xml").code == 2
 
 
+# Verdicts, and what else a report may claim with its figures left true.
+
+
+@pytest.fixture
+def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The kept audit that was held against a baseline, where its manifest says."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(DATA / "baseline.semaudit", tmp_path)
+    return Path(shutil.copytree(PAIRED, tmp_path / "baseline_audit"))
+
+
+def _vouched(audit: Path) -> None:
+    """Put the hashes in the manifest right, as whoever cheats would."""
+    from semaudit.verifying.hashes import hashes_of
+
+    _edit(audit / "manifest.json", files=hashes_of(audit))
+
+
+def _cheat(audit: Path, change: Callable[[Any], object], file: str = "report.json") -> None:
+    document = json.loads((audit / file).read_text(encoding="utf-8"))
+    change(document)
+    (audit / file).write_text(json.dumps(document), encoding="utf-8")
+    _vouched(audit)
+
+
+def _say_passed(report: Any) -> None:
+    for each in report["verdicts"]:
+        each["outcome"] = "pass"
+
+
+def test_a_verdict_that_was_edited_is_found(held: Path, cli: Run) -> None:
+    _cheat(held, _say_passed)
+    ended = cli("verify", str(held))
+    assert ended.code == 1
+    said = "report.json says flip_rate[photometric]<=0.05: pass, and the tables fail"
+    assert said in ended.stdout
+    assert "by report.json the exit code was 0, and by the tables 1" in ended.stdout
+    assert "NOT as it was written" in ended.stdout
+    found = json.loads(cli("verify", str(held), "--format", "json").stdout)
+    assert (found["verified"], found["exit_code_of_scan"], found["gates"]) == (False, 1, 5)
+    assert said in found["claims"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda r: r["verdicts"].pop(), "do not say the same of the limits"),
+        (lambda r: r["verdicts"].clear(), "do not say the same of the limits"),
+        (lambda r: r["verdicts"][4].update(gate="flip_rate[photometric]<=0.9"), "of the limits"),
+        (lambda r: r["verdicts"][4].update(high=0.04, value=0.03), "high of flip_rate[photom"),
+        (lambda r: r["verdicts"][0]["against"].update(now=0.1), "now of flip_rate<=baseline+0.4"),
+        (lambda r: r["verdicts"][0].update(n=10_000), "n of flip_rate<=baseline+0.4"),
+        (lambda r: r.update(degenerate="the output is the same"), "found of it (degenerate)"),
+        (lambda r: r.update(warnings=[]), "found of it (warnings)"),
+        (lambda r: r["model"].update(name="another"), "the model's name"),
+        (lambda r: r["data"].update(source="more pictures"), "the pictures"),
+        (lambda r: r.update(seed=1), "seed: 1 and 0"),
+        (lambda r: r["worst"].pop(0), "tells the worst pictures otherwise"),
+        (lambda r: r["worst"][0].update(image="harmless.png"), "the worst pictures otherwise"),
+        (lambda r: r["class_flips"].pop(0), "tells the commonest flips otherwise"),
+        (lambda r: r["baseline"].update(weights_sha256="ab"), "of the baseline another weights"),
+        (lambda r: r.update(baseline=None), "whether there was a baseline"),
+        (
+            lambda r: r["baseline"]["changed"][0]["flips"]["new"].update(value=0.0, low=0.0),
+            "report.json says new_flips",
+        ),
+    ],
+)
+def test_what_a_report_claims_otherwise_is_found(
+    change: Callable[[Any], object], said: str, held: Path, cli: Run
+) -> None:
+    assert cli("verify", str(held)).code == 0
+    _cheat(held, change)
+    ended = cli("verify", str(held))
+    assert ended.code == 1
+    assert said in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m.update(gates_fail=0, gates_pass=5),
+        lambda m: m.pop("gates_fail"),
+        lambda m: m.update(flip_rate=0.0),
+    ],
+)
+def test_metrics_json_is_held_against_the_report(
+    change: Callable[[Any], object], held: Path, cli: Run
+) -> None:
+    _cheat(held, change, "metrics.json")
+    ended = cli("verify", str(held))
+    assert (ended.code, "metrics.json" in ended.stdout) == (1, True)
+
+
+def test_without_its_baseline_the_verdicts_cannot_be_told(held: Path, cli: Run) -> None:
+    moved = Path("baseline.semaudit").rename("moved.semaudit")
+    ended = cli("verify", str(held))
+    assert ended.code == 3
+    assert "the baseline baseline.semaudit is not there: say with --baseline" in ended.stdout
+    assert "cannot be told" in ended.stdout.splitlines()[-1]
+    assert cli("verify", str(held), "--baseline", str(moved)).code == 0
+    # Nor is it hidden there that the verdicts were edited.
+    _cheat(held, lambda report: report["verdicts"].clear())
+    assert cli("verify", str(held)).code == 1
+
+
+def test_another_baseline_than_it_was_judged_against(held: Path, audited: Path, cli: Run) -> None:
+    cli("baseline", "save", str(audited), "-o", "baseline.semaudit", "-q")
+    ended = cli("verify", str(held))
+    assert ended.code == 3
+    assert "is not the one that the audit was judged against (SHA-256 " in ended.stdout
+    ended = cli("verify", str(audited), "--baseline", "baseline.semaudit")
+    assert (ended.code, "was judged against no baseline" in ended.stderr) == (2, True)
+
+
+def test_a_degenerate_model_that_was_made_to_look_sound(
+    dull_checkpoint: Path, pictures: Path, tmp_path: Path, cli: Run
+) -> None:
+    out = tmp_path / "dull"
+    words = ("--img-size", "32", "--arch", "test_resnet", "--select", "brightness")
+    limit = ("--fail-on", "flip_rate<=0.9", "--device", "cpu", "--no-gradients")
+    scan = ("scan", str(dull_checkpoint), "--data", str(pictures), *words, *limit)
+    assert cli(*scan, "--out", str(out)).code == 3
+    ended = cli("verify", str(out))
+    assert (ended.code, "ended with exit code 3" in ended.stdout) == (0, True)
+    _cheat(out, lambda report: report.update(degenerate=None))
+    ended = cli("verify", str(out))
+    assert (ended.code, "found of it (degenerate)" in ended.stdout) == (1, True)
+
+
+# A scan again.
+
+
 def test_a_scan_comes_back_to_the_last_bit(audited: Path, cli: Run) -> None:
     ended = cli("reproduce", str(audited))
     assert ended.code == 0, ended
@@ -131,9 +269,82 @@ def test_other_figures_are_told_with_the_largest_difference(copy: Path, cli: Run
     found = json.loads(ended.stdout)
     assert (ended.code, found["outcome"], found["lost"]) == (1, "different", 1)
     assert found["differing"][0]["figure"] == "score"
-    lax = cli("reproduce", str(copy), "--tolerance", "0.5")
+    lax = cli("reproduce", str(copy), "--tolerance", "0.1")
     assert lax.code == 0
-    assert "the others within 50 %" in lax.stdout
+    assert "the others within 10 %" in lax.stdout
+
+
+@pytest.mark.parametrize("tolerance", ["-0.1", "nan", "inf", "0.11", "1"])
+def test_a_tolerance_under_which_anything_comes_back_is_refused(
+    tolerance: str, audited: Path, cli: Run
+) -> None:
+    ended = cli("reproduce", str(audited), f"--tolerance={tolerance}")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert "a number from 0 (to the last bit) to 0.1" in ended.stderr
+
+
+def test_what_is_shown_of_pictures_has_to_come_back(copy: Path, cli: Run) -> None:
+    def change(report: Any) -> None:
+        report["worst"][0]["image"] = "harmless.png"
+        report["worst"][1]["probe"] = "jpeg"
+        report["worst"][1]["to_name"] = "e"
+        report["class_flips"].pop(0)
+
+    _cheat(copy, change)
+    ended = cli("reproduce", str(copy), "--format", "json")
+    found = json.loads(ended.stdout)
+    assert (ended.code, found["outcome"], found["lost"]) == (1, "different", 0)
+    said = "\n".join(found["shown"])
+    assert "'harmless.png' is among the worst pictures of one of the two scans only" in said
+    assert "is worst in another cell" in said
+    assert "are among the commonest of one of the two scans only" in said
+    ended = cli("reproduce", str(copy))
+    assert ended.stdout.splitlines()[-1].startswith("NOT reproduced: 0 of ")
+
+
+def test_kept_pictures_a_baseline_and_a_plugin_that_only_measures(
+    tiny: tuple[str, ...], tmp_path: Path, cli: Run, process: Run
+) -> None:
+    (tmp_path / "mine.py").write_text(MEASURING)
+    scan = (*tiny, "--no-gradients")
+    assert cli(*scan, "--out", "before").code == 0
+    more = ("--plugin", "mine.py", "--keep-pictures", "2", "--baseline", "before")
+    limits = ("--fail-on", "flip_rate<=baseline+0.9", "--fail-on", "sameness>=0.1")
+    assert cli(*scan, *more, *limits, "--out", "now").code == 0
+    assert cli("verify", "now").code == 0
+
+    ended = cli("reproduce", "now")
+    assert (ended.code, "--plugin" in ended.stderr) == (2, True)
+    ended = cli("reproduce", "now", "--plugin", "mine.py")
+    assert (ended.code, "came back to the last bit" in ended.stdout) == (0, True)
+
+    # In processes of their own: a metric is registered once.
+    (tmp_path / "mine.py").write_text(MEASURING.replace("1 - 0", "1 -  0"))
+    ended = process("reproduce", "now", "--plugin", "mine.py")
+    assert ended.code == 3
+    assert "its metric sameness may do other things" in ended.stderr
+    (tmp_path / "mine.py").write_text(MEASURING.replace("sameness", "likeness"))
+    ended = process("reproduce", "now", "--plugin", "mine.py")
+    assert (ended.code, "no plugin brings the metric sameness" in ended.stderr) == (3, True)
+    (tmp_path / "mine.py").write_text(MEASURING)
+
+    kept = tmp_path / "now" / "pictures"
+    index = json.loads((kept / "pictures.json").read_text())
+    for name, each in index["pictures"][0]["files"].items():
+        if name == "clean":
+            from semaudit.files import file_sha256
+
+            other = index["pictures"][1]["files"]["difference"]["name"]
+            shutil.copy(kept / other, kept / each["name"])
+            each["sha256"] = file_sha256(kept / each["name"])
+    (kept / "pictures.json").write_text(json.dumps(index))
+    ended = cli("reproduce", "now", "--plugin", "mine.py")
+    assert (ended.code, "is another picture: " in ended.stdout) == (1, True)
+
+    _edit(tmp_path / "before" / "manifest.json", created="then")
+    ended = cli("reproduce", "now", "--plugin", "mine.py")
+    assert ended.code == 3
+    assert "the baseline before is not the one that the audit was judged against" in ended.stderr
 
 
 def test_other_weights_and_other_pictures_are_refused(
@@ -170,6 +381,16 @@ def test_a_factory_has_to_be_given_again(copy: Path, cli: Run) -> None:
     ended = cli("reproduce", str(copy))
     assert ended.code == 2
     assert "give it again" in ended.stderr
+
+
+MEASURING = """
+from semaudit.metrics import rung_metric
+
+@rung_metric(bounds=(0, 1))
+def sameness(rung):
+    "1 for all."
+    return 1 - 0 * rung.clean.log_probabilities.exp()[:, 0]
+"""
 
 
 def _made(folder: Path) -> Path:

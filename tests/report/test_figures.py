@@ -8,7 +8,8 @@ import json
 import math
 
 import pytest
-from hostile_words import SAMPLE, WORDS, renamed
+from hostile import renamed
+from hostile_words import PAIRED, SAMPLE, WORDS
 
 from semaudit.report.breaking import broken_by, broken_lines
 from semaudit.report.csv import HEADER, to_csv
@@ -16,7 +17,7 @@ from semaudit.report.document import Outcome, Verdict
 from semaudit.report.file import read_report
 from semaudit.report.flat import to_flat
 
-REPORT = read_report(SAMPLE / "report.json")
+REPORT, HELD = (read_report(folder / "report.json") for folder in (SAMPLE, PAIRED))
 
 
 def test_metrics_are_flat_finite_numbers_under_the_names_of_limits() -> None:
@@ -46,6 +47,32 @@ def test_hostile_families_are_keys(words: str) -> None:
 
 def test_the_audit_s_folder_holds_them() -> None:
     assert (SAMPLE / "metrics.json").read_text("utf-8") == to_flat(REPORT)
+
+    assert (PAIRED / "metrics.json").read_text("utf-8") == to_flat(HELD)
+
+
+def test_differences_from_a_baseline_are_marked() -> None:
+    assert HELD.baseline is not None
+    figures = json.loads(to_flat(HELD))
+    whole = HELD.baseline.changed[0]
+    assert whole.flips is not None
+    assert figures["flip_rate-baseline"] == whole.flips.rate.difference.value
+    assert figures["flip_rate"] == whole.flips.rate.now
+    assert figures["new_flips"] == whole.flips.new.value
+    assert figures["shift[noise]-baseline"] != figures["shift[noise]"]
+    assert not any("baseline" in key or "new_flips" in key for key in json.loads(to_flat(REPORT)))
+
+    rows = list(csv.DictReader(io.StringIO(to_csv(HELD))))
+    differences = [row for row in rows if row["statistic"] == "difference"]
+    assert {row["scope"] for row in differences} == {"gate", "baseline"}
+    for row in differences:
+        both = float(row["now"]) - float(row["factor"]) * float(row["baseline"])
+        assert float(row["value"]) == pytest.approx(both, abs=1e-9)
+    marked = {row["name"] for row in differences if row["scope"] == "gate"}
+    assert marked == {each.gate for each in HELD.verdicts if each.against is not None}
+    assert all(row["baseline"] == "" for row in rows if row not in differences)
+    keys = [tuple(row[k] for k in HEADER[:4]) for row in rows]
+    assert len(keys) == len(set(keys))
 
 
 def test_a_line_an_estimate() -> None:

@@ -8,24 +8,24 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import pytest
-from hostile_words import SAMPLE, markdown_tokens
+from hostile_words import DATA, PAIRED, SAMPLE, markdown_tokens
 from shared import Run
 
 from semaudit.errors import UsageError
 from semaudit.report import text
-from semaudit.report.document import Outcome, Report, Verdict
+from semaudit.report.document import Against, Outcome, Report, Verdict
 from semaudit.report.file import read_report
 from semaudit.report.renderings import ENDINGS, RENDERINGS, check_outputs, of_file, write
 from semaudit.values import Format
 
-REPORT = read_report(SAMPLE / "report.json")
+REPORT, HELD = (read_report(folder / "report.json") for folder in (SAMPLE, PAIRED))
 HTML = pytest.mark.skipif(
     importlib.util.find_spec("semaudit.report.html") is None, reason="no rendering as HTML"
 )
@@ -100,17 +100,43 @@ def test_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_kept_audit_still_renders(name: str) -> None:
-    shown = RENDERINGS[name].render(REPORT, SAMPLE)
+@pytest.mark.parametrize(("report", "folder"), [(REPORT, SAMPLE), (HELD, PAIRED)], ids=["", "held"])
+def test_a_kept_audit_still_renders(report: Report, folder: Path, name: str) -> None:
+    shown = RENDERINGS[name].render(report, folder)
     assert "shift" in shown
-    assert shown == RENDERINGS[name].render(REPORT, SAMPLE)
+    assert shown == RENDERINGS[name].render(report, folder)
 
 
-def test_a_kept_audit_is_judged_as_it_was(cli: Run) -> None:
-    ended = cli("gate", str(SAMPLE), "--format", "json")
+@HTML
+def test_a_kept_audit_s_pictures_are_shown() -> None:
+    shown = RENDERINGS["html"].render(HELD, PAIRED)
+    assert shown.count("data:image/webp;base64,") == 9
+    assert "Since the baseline" in shown
+
+
+def test_a_kept_audit_verifies(cli: Run) -> None:
+    """The whole of it: hashes, figures, lists, verdicts against the baseline's kept file."""
+    ended = cli("verify", str(PAIRED), "--baseline", str(DATA / "baseline.semaudit"))
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "5 verdicts of report.json follow from the tables" in ended.stdout
+    # Of the first there are no hashes, and all else follows.
+    ended = cli("verify", str(SAMPLE))
+    assert (ended.code, "4 verdicts of report.json follow" in ended.stdout) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        (REPORT, [str(SAMPLE)]),
+        (HELD, [str(PAIRED), "--baseline", str(DATA / "baseline.semaudit")]),
+    ],
+    ids=["", "held"],
+)
+def test_a_kept_audit_is_judged_as_it_was(report: Report, words: list[str], cli: Run) -> None:
+    ended = cli("gate", *words, "--format", "json")
     assert ended.code == 1
-    again = [Verdict.model_validate(each) for each in json.loads(ended.stdout)]
-    for before, now in zip(REPORT.verdicts, again, strict=True):
+    again = [Verdict.model_validate(each) for each in json.loads(ended.stdout)["verdicts"]]
+    for before, now in zip(report.verdicts, again, strict=True):
         assert (now.gate, now.outcome) == (before.gate, before.outcome)
         assert text.estimated(now) == text.estimated(before)
     assert {each.outcome for each in again} == set(Outcome)
@@ -118,36 +144,39 @@ def test_a_kept_audit_is_judged_as_it_was(cli: Run) -> None:
 
 # One audit, the same figures to the digit.
 
-ESTIMATE = r"\S+ \[[^\]\[]+, [^\]\[]+\]"
+BARE = r"\S+ \[[^\]\[]+, [^\]\[]+\]"
+ESTIMATE = rf"{BARE}(?:: \S+ now, .*? in the baseline)?"
 
 
-def _shown(value: object, low: object, high: object) -> str:
+def _shown(of: Mapping[str, Any], against: Mapping[str, Any] | None) -> str:
     """Numbers at full precision, as a person reads them."""
-    ends = [float(str(each)) if each not in (None, "") else None for each in (value, low, high)]
-    numbers = dict(zip(("value", "low", "high"), ends, strict=True))
-    return text.estimated(REPORT.verdicts[0].model_copy(update=numbers))
+    names = ("value", "low", "high")
+    numbers = {key: None if of[key] in (None, "") else float(of[key]) for key in names}
+    both = None
+    if against is not None:
+        both = Against(**{key: float(against[key]) for key in Against.model_fields})
+    return text.estimated(REPORT.verdicts[0].model_copy(update={**numbers, "against": both}))
 
 
 def _from_table(shown: str) -> dict[str, str]:
-    rows = re.findall(rf"^ *(?:PASS|FAIL|INCONCLUSIVE) +(\S+) +({ESTIMATE})", shown, re.M)
+    """A column of a terminal breaks what is said after a difference."""
+    rows = re.findall(rf"^ *(?:PASS|FAIL|INCONCLUSIVE) +(\S+) +({BARE})", shown, re.M)
     return dict(rows)
 
 
 def _from_json(shown: str) -> dict[str, str]:
-    return {
-        v["gate"]: _shown(v["value"], v["low"], v["high"]) for v in json.loads(shown)["verdicts"]
-    }
+    return {v["gate"]: _shown(v, v["against"]) for v in json.loads(shown)["verdicts"]}
 
 
 def _from_markdown(shown: str) -> dict[str, str]:
     table = shown.partition("## What broke")[0]
     cells = [cell.content for cell in markdown_tokens(table) if cell.type == "text"]
-    gates = {verdict.gate for verdict in REPORT.verdicts}
+    gates = {verdict.gate for each in (REPORT, HELD) for verdict in each.verdicts}
     return {gate: said for gate, said in pairwise(cells) if gate in gates}
 
 
 def _from_github(shown: str) -> dict[str, str]:
-    gates = [re.escape(verdict.gate) for verdict in REPORT.verdicts]
+    gates = [re.escape(verdict.gate) for each in (REPORT, HELD) for verdict in each.verdicts]
     found = re.findall(rf"({'|'.join(gates)})(?: [\w ]+::|: )({ESTIMATE})", shown)
     return dict(found)
 
@@ -163,13 +192,15 @@ def _from_junit(shown: str) -> dict[str, str]:
 def _from_sarif(shown: str) -> dict[str, str]:
     (run,) = json.loads(shown)["runs"]
     gates = run["properties"]["gates"]
-    return {each["gate"]: _shown(each["value"], each["low"], each["high"]) for each in gates}
+    return {each["gate"]: _shown(each, each.get("against")) for each in gates}
 
 
 def _from_csv(shown: str) -> dict[str, str]:
     rows = csv.DictReader(io.StringIO(shown))
     return {
-        r["name"]: _shown(r["value"], r["low"], r["high"]) for r in rows if r["scope"] == "gate"
+        r["name"]: _shown(r, r if r["statistic"] == "difference" else None)
+        for r in rows
+        if r["scope"] == "gate"
     }
 
 
@@ -190,16 +221,19 @@ def test_every_format_but_html_is_read_back() -> None:
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_every_gate_s_figures_are_the_document_s(name: str) -> None:
-    expected = {verdict.gate: text.estimated(verdict) for verdict in REPORT.verdicts}
-    assert len(expected) == 4
-    assert READERS[name](rendered(name)) == expected
+@pytest.mark.parametrize("report", [REPORT, HELD], ids=["", "held"])
+def test_every_gate_s_figures_are_the_document_s(report: Report, name: str) -> None:
+    expected = {verdict.gate: text.estimated(verdict) for verdict in report.verdicts}
+    assert len(expected) >= 4
+    if name == "table":
+        expected = {gate: said.partition(": ")[0] for gate, said in expected.items()}
+    assert READERS[name](rendered(name, report)) == expected
 
 
 @HTML
 def test_html_holds_every_gate_s_figures() -> None:
-    shown = rendered("html")
-    for verdict in REPORT.verdicts:
+    for verdict, report in ((each, of) for of in (REPORT, HELD) for each in of.verdicts):
+        shown = rendered("html", report)
         assert text.estimated(verdict) in shown
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hostile_words import SAMPLE, WORDS, renamed
+from hostile import renamed
+from hostile_words import SAMPLE, WORDS
 
 from semaudit.report import text
 from semaudit.report.breaking import broken_by

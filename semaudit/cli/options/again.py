@@ -35,3 +35,7 @@ UnsafeLoad = Annotated[
 Device = Annotated[
     str | None, typer.Option(help="auto, cuda, cuda:N, mps or cpu.", rich_help_panel=PANEL)
 ]
+Baseline = Annotated[
+    Path | None,
+    typer.Option(help="Where the baseline is now that its limits speak of.", rich_help_panel=PANEL),
+]

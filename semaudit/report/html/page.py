@@ -129,7 +129,11 @@ def _verdict(report: Report) -> tuple[str, str, str]:
     named = [(name, counts[name]) for name in text.WORDS if counts[name]]
     said = ", ".join(f"{count} {name}" for name, count in named)
     if report.degenerate is not None:
-        return "fail", "DEGENERATE", "The model is degenerate: it is not scored."
+        return (
+            "fail",
+            "DEGENERATE",
+            f"The model is degenerate: it is not scored.{f' Gates: {said}.' * bool(said)}",
+        )
     if not named:
         return "none", "NO GATES", "No limit was stated, so that nothing passes or fails."
     return named[0][0], named[0][0].upper(), f"Gates: {said}."

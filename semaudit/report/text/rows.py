@@ -181,7 +181,7 @@ WORDS = ("fail", "error", "inconclusive", "pass")
 
 def word(verdict: Verdict) -> str:
     """The outcome, but `error` where there is no value to judge: no flag accepts that."""
-    unjudged = verdict.outcome is Outcome.INCONCLUSIVE and verdict.value is None
+    unjudged = verdict.outcome is not Outcome.FAIL and verdict.value is None
     return "error" if unjudged else verdict.outcome.value
 
 

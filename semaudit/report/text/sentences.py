@@ -81,7 +81,8 @@ def outcome(report: Report) -> str:
     total = len(report.verdicts)
     of_all = f"of {total} gate{'s' * (total != 1)}"
     if report.degenerate is not None and not counts[Outcome.FAIL]:
-        return "the model is degenerate"
+        passed = counts[Outcome.PASS]
+        return f"the model is degenerate{f'; {passed} {of_all} passed' if passed else ''}"
     if counts[Outcome.FAIL]:
         return f"{counts[Outcome.FAIL]} {of_all} failed"
     unjudged = sum(word(verdict) == "error" for verdict in report.verdicts)

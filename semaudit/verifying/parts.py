@@ -1,0 +1,81 @@
+"""Parts of an audit that follow from others: flips and worst pictures, and metrics.json."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from semaudit.errors import AuditError
+from semaudit.figures import differences
+from semaudit.files import read_text
+from semaudit.folder import MANIFEST, METRICS, reading_manifest
+from semaudit.report.document import Report
+from semaudit.report.flat import to_flat
+
+SAME = 1e-6
+"""Share by which a figure that is reckoned again may be off: another version of a library."""
+
+
+def class_names(report: Report, manifest: Mapping[str, Any], audit: Path) -> list[str]:
+    """The names of the classes: the manifest's, or of before it held them the report's own.
+
+    Raises:
+        AuditError: the manifest is damaged.
+    """
+    with reading_manifest(audit / MANIFEST):
+        kept = manifest["model"].get("class_names")
+        if kept is not None:
+            return [str(name) for name in kept]
+    names = [""] * report.model.num_classes
+    for flip in report.class_flips:
+        names[flip.from_class], names[flip.to_class] = flip.from_name, flip.to_name
+    for worst in report.worst:
+        names[worst.clean_class], names[worst.to_class] = worst.clean_name, worst.to_name
+    return names
+
+
+def unlike_tables(report: Report, again: Report) -> Iterator[str]:
+    """The lists of a report that are not what the tables make them, a line each."""
+    for name, said, found in (
+        ("the commonest flips", report.class_flips, again.class_flips),
+        ("the worst pictures", report.worst, again.worst),
+    ):
+        dumps = [[each.model_dump() for each in part] for part in (said, found)]
+        if not _alike(*dumps):
+            yield f"report.json tells {name} otherwise than the tables"
+
+
+def unlike_flat(report: Report, audit: Path) -> Iterator[str]:
+    """What metrics.json says otherwise than report.json; audits of before it was written lack it.
+
+    Keys that only one of the two semaudits knows are left alone, but for the counts of gates.
+    """
+    if not (audit / METRICS).exists():
+        return
+    try:
+        kept: Any = json.loads(read_text(audit / METRICS, "scan again"))
+    except ValueError as error:
+        raise AuditError(f"{audit / METRICS} is damaged: it is not JSON") from error
+    made = json.loads(to_flat(report))
+    gates = {key for key in made if key.startswith("gates_")}
+    if not isinstance(kept, dict) or not gates <= kept.keys():
+        yield f"{METRICS} does not count the gates"
+        return
+    both = [{key: part[key] for key in made.keys() & kept.keys()} for part in (kept, made)]
+    for each in differences(*both):
+        if not each.within(SAME):
+            yield f"{METRICS} says {each.name} otherwise than report.json"
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two parts of a document are the same but for rounding."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=SAME, abs_tol=SAME)
+    return bool(one == other)
