@@ -121,7 +121,7 @@ def what_broke(report: Report, code: int) -> str:
     if report.degenerate is not None:
         console.print(text.printable(f"degenerate model: {report.degenerate}"), soft_wrap=True)
     for title, headers, rows in (
-        ("Limits", text.VERDICT_HEADERS, text.verdict_rows(report.verdicts)),
+        ("Limits", *text.verdict_table(report.verdicts)),
         ("Worst probes", text.probe_headers(report), text.probe_rows(report)[:WORST]),
         ("Worst pictures", text.WORST_HEADERS, text.worst_rows(report, WORST)),
     ):
