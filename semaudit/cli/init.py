@@ -46,6 +46,11 @@ def init(
             "no limit was written: this job cannot fail by what it measures; add limits under "
             "fail_on in semaudit.yaml"
         )
+    if started.unknown is not None:
+        lines.append(
+            f"to do: the workflow installs semaudit from {started.unknown}; put in whose "
+            "repository you have it from, and which version"
+        )
     print_lines(lines, None, "table")
     for name, path in started.elsewhere.items():
         print(

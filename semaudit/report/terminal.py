@@ -49,9 +49,10 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     _print_facts(report, console)
     for warning in report.warnings:
         console.print(plain(f"warning: {text.short(warning, text.LONGEST_NOTE)}", "bold red"))
-    for doubt in text.doubts(report):
+    doubts, notes = text.said_once(report)
+    for doubt in doubts:
         console.print(plain(f"untrustworthy: {doubt}", "bold red"))
-    for note in text.notes(report):
+    for note in notes:
         console.print(plain(f"note: {note}", "yellow"))
     console.print()
     rows = text.probe_rows(report)

@@ -39,9 +39,7 @@ def written(
     return path
 
 
-def opened(
-    browser: Any, path: Path, said: list[str], *, drawn: bool = True, **context: Any
-) -> Any:
+def opened(browser: Any, path: Path, said: list[str], *, drawn: bool = True, **context: Any) -> Any:
     """The page, drawn; whatever the console says or the page asks for is added to ``said``."""
     page = browser.new_context(**context).new_page()
     page.on("console", lambda message: said.append(message.text))

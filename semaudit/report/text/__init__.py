@@ -55,6 +55,7 @@ from semaudit.report.text.sentences import (
     headline,
     notes,
     outcome,
+    said_once,
     subject,
 )
 
@@ -96,6 +97,7 @@ __all__ = [
     "probe_headers",
     "probe_rows",
     "resize_rows",
+    "said_once",
     "short",
     "signed",
     "similarity",
