@@ -57,7 +57,7 @@ def assert_continuous(
     try:
         audit = _audited(model, data, fail_on, limits)
     except SemauditError as error:  # what is wrong is said, and where is the test, not in here
-        raise error.with_traceback(None)
+        raise error.with_traceback(None) from error.__cause__
     code = gates.exit_code(
         audit.verdicts,
         degenerate=audit.report.degenerate is not None,

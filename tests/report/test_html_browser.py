@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 
 CHROMIUM = next((p for n in ("chromium", "chromium-browser") if (p := shutil.which(n))), None)
 DRAWN = "html[data-drawn=all]"
+NEAR = "place => place.scrollIntoView({behavior: 'instant'})"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def opened(browser: Any, path: Path, said: list[str], *, drawn: bool = True, **c
     page.goto(path.as_uri())
     if drawn:  # a chart is drawn when it comes near
         for place in page.locator("[data-chart]").all():
-            place.scroll_into_view_if_needed()
+            place.evaluate(NEAR)
             place.locator(".plot-container").wait_for(state="attached")
         page.wait_for_selector(DRAWN, state="attached")
     return page
@@ -87,7 +88,8 @@ def test_charts_are_drawn_when_they_come_near(browser: Any, written: Path) -> No
     assert page.locator(DRAWN).count() == 0
     assert page.locator("#manifest-heading").bounding_box()["y"] < 800
     for place in count.all():
-        place.scroll_into_view_if_needed()
+        place.evaluate(NEAR)
+        place.locator(".plot-container").wait_for(state="attached")
     page.wait_for_selector(DRAWN, state="attached")
     assert abs(page.evaluate("document.documentElement.scrollHeight") - before) < 40
 
