@@ -8,7 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+import torch
 import yaml
 from known_models import ON_CPU, Linear
 from shared import ARCH, Run, paint
@@ -19,6 +22,7 @@ from semaudit.starting import workflow
 from semaudit.starting.proposing import propose, readable
 from semaudit.starting.workflow import PLACEHOLDER
 from semaudit.starting.write import WORKFLOW_FILE
+from semaudit.store import IMAGES
 
 
 @pytest.fixture
@@ -166,16 +170,14 @@ def test_from_an_audit_to_a_failing_job_to_a_passing_one(
 
 
 def test_pictures_without_a_label_do_not_count(tmp_path: Path) -> None:
-    import torch
-
     images = torch.rand(120, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    model = Linear((3, 16, 16), 3, seed=1)
-    labels = model(images).argmax(1)
-    labels[60:] = -1
-    audit = semaudit.scan(
-        model, (images, labels), select="brightness", out=tmp_path / "a", **ON_CPU
-    )
-    found = propose(audit.folder)
+    model, out = Linear((3, 16, 16), 3, seed=1), tmp_path / "audit"
+    data = (images, model(images).argmax(1))
+    semaudit.scan(model, data, select="brightness", out=out, **ON_CPU)
+    table = pd.read_parquet(out / IMAGES)
+    table.loc[60:, ["correct", "label"]] = np.nan
+    table.to_parquet(out / IMAGES)
+    found = propose(out)
     assert any(limit.startswith("accuracy>=0.") for limit in found.limits), found
     assert "nan" not in str(found).lower()
 

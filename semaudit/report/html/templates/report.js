@@ -60,7 +60,7 @@
       const said = d.z.map((row, k) => row.map((value, m) =>
         [d.classes[k], d.probes[m], `shift ${value}`].map(plain).join("<br>")));
       return [[{
-        type: "heatmap", z: d.z, colorscale: "Viridis", zmin: 0, hoverinfo: "text", hovertext: said,
+        type: "heatmap", z: d.z, colorscale: "Viridis", zmin: 0, zmax: Math.max(...d.z.flat()) || 1, hoverinfo: "text", hovertext: said,
         xgap: 1, ygap: 1, colorbar: { title: { text: "shift" }, outlinewidth: 0, thickness: 14 },
       }], layout({
         height: 180 + 22 * d.classes.length,
