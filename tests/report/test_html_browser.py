@@ -78,6 +78,7 @@ def test_it_draws_without_a_word(browser: Any, written: Path, scheme: str, width
 def test_charts_are_drawn_when_they_come_near(browser: Any, written: Path) -> None:
     page = opened(browser, written, [], drawn=False, viewport={"width": 390, "height": 800})
     count, done = page.locator("[data-chart]"), page.locator("[data-chart] > .plot-container")
+    count.first.evaluate(NEAR)
     done.first.wait_for(state="attached")
     page.wait_for_timeout(500)
     assert 1 <= done.count() < count.count() / 2

@@ -112,7 +112,8 @@ def cases(report: Report, audit: Path | None, room: int) -> Cases:
     known = (report.model.weights_sha256, report.data.fingerprint)
     if known != (numbers.model.weights_sha256, numbers.data.fingerprint):
         return Cases(remarks=(_FOREIGN,))
-    drawn, remarks = [], [_HOW]
+    drawn: list[Drawn] = []
+    remarks = [_HOW]
     for case in numbers.cases:
         try:
             found = _drawn(case, audit / CASES / case.file)
