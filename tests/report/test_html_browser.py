@@ -76,7 +76,8 @@ def test_it_draws_without_a_word(browser: Any, written: Path, scheme: str, width
 
 
 def test_charts_are_drawn_when_they_come_near(browser: Any, written: Path) -> None:
-    page = opened(browser, written, [], drawn=False, viewport={"width": 390, "height": 800})
+    still = {"viewport": {"width": 390, "height": 800}, "reduced_motion": "reduce"}
+    page = opened(browser, written, [], drawn=False, **still)
     count, done = page.locator("[data-chart]"), page.locator("[data-chart] > .plot-container")
     count.first.evaluate(NEAR)
     done.first.wait_for(state="attached")
