@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from semaudit.cli.completing import formats, metrics
 from semaudit.cli.rendering import FORMAT_HELP, Write, present
 
 
@@ -17,7 +18,8 @@ def gate(
         list[str] | None,
         typer.Option(
             help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable. Default: the settings', else "
-            "those that the audit was made with."
+            "those that the audit was made with.",
+            autocompletion=metrics,
         ),
     ] = None,
     baseline: Annotated[
@@ -32,7 +34,7 @@ def gate(
         bool | None, typer.Option("--accept-inconclusive", help="Exit 0 for inconclusive gates.")
     ] = None,
     write: Write = None,
-    format: Annotated[str | None, typer.Option(help=FORMAT_HELP)] = None,
+    format: Annotated[str | None, typer.Option(help=FORMAT_HELP, autocompletion=formats)] = None,
     exit_zero: Annotated[
         bool | None, typer.Option("--exit-zero", help="Exit 0 for 1 and 4.")
     ] = None,

@@ -12,7 +12,7 @@ import numpy as np
 from semaudit.inspecting import words
 from semaudit.inspecting.case import Array, Case
 from semaudit.inspecting.pixels import amplified, brightest, pixels
-from semaudit.report.text import printable, similarity
+from semaudit.report.text import printable, similarity, strength
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Told apart by the colour-blind too (Okabe and Ito 2008)."""
@@ -161,7 +161,7 @@ def _panels(case: Case) -> list[tuple[str, str, Array, str | None, float]]:
     grey = "gray"
     moved = case.moved
     past = "just past the break" if case.flips else "after the steepest step"
-    at = words.strength(case.after.strength)
+    at = strength(case.after.strength)
     panels: list[tuple[str, str, Array, str | None, float]] = [
         ("clean", _short(words.clean_answer(case), 34), pixels(clean), grey, 1.0),
         (past, f"strength {at}", pixels(changed), grey, 1.0),

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from semaudit.inspecting import words
 from semaudit.inspecting.case import Case
-from semaudit.report.text import printable
+from semaudit.report.text import printable, strength
 
 
 def print_case(case: Case, console: Console, *, number: int, file: str | None = None) -> None:
@@ -70,7 +70,7 @@ def sides(case: Case) -> tuple[str, str]:
     """What the two sides of the break are called."""
     if case.flips:
         return "just before", "just past"
-    return f"at {words.strength(case.before.strength)}", f"at {words.strength(case.after.strength)}"
+    return f"at {strength(case.before.strength)}", f"at {strength(case.after.strength)}"
 
 
 def _plain(content: str, style: str = "") -> Text:

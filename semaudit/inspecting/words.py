@@ -6,23 +6,10 @@ import math
 from dataclasses import replace
 
 from semaudit.inspecting.case import Case
-from semaudit.report.text import number, percent, similarity
+from semaudit.report.text import number, percent, probability, similarity, strength
 
 LEAP = 0.5
 """From this share of the whole way on, the break is called a leap."""
-
-
-def strength(value: float) -> str:
-    """A strength, to the thousandth that it is known to."""
-    return f"{value:.4g}"
-
-
-def probability(value: float) -> str:
-    """A probability in percent; not 0 or 100 unless it is."""
-    shown = 100 * value
-    if 0 < shown < 0.05:
-        return "< 0.1 %"
-    return "> 99.9 %" if 99.95 <= shown < 100 else f"{shown:.1f} %"
 
 
 def label(case: Case) -> str:
