@@ -30,6 +30,10 @@ _CALLS = ("out", "force", "resume", "quiet", "config")
 )
 def finetune(
     ctx: typer.Context,
+    model: own.Model = None,
+    data: own.Data = None,
+    num_samples: own.NumSamples = None,
+    select: own.Select = None,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", help="The weights, .safetensors; evidence goes beside them."),
