@@ -366,6 +366,17 @@ def test_what_is_worse_by_more_than_chance_is_told(
     )  # fmt: skip
     comparison = Comparison.model_construct(changes=[change], seen=[])
     assert worse(comparison) == found
+    searched = change.model_copy(update={"place": "family", "name": "adversarial"})
+    comparison = Comparison.model_construct(changes=[searched], seen=[])
+    assert worse(comparison) == [f"worst-case {each}" for each in found]
+
+
+def test_a_worse_turn_or_worst_case_is_told_with_a_remedy(result: Tuned) -> None:
+    proof = {**result.record["held_out"], "worse": ["gradient_turn", "worst-case shift"]}
+    said = [line for line, _ in told({**result.record, "held_out": proof}, "folder", "file")]
+    assert any("gradient turn is WORSE" in line and "--turn-penalty" in line for line in said)
+    assert any("worst-case shift is WORSE" in line and "--perturb worst" in line for line in said)
+    assert "  gradient turn: not measured, so it may have risen" in said
 
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:

@@ -159,7 +159,10 @@ Steps = Annotated[
 ]
 MaxTime = Annotated[
     float | None,
-    typer.Option(help="Seconds after which training ends.", rich_help_panel=_TRAINING),
+    typer.Option(
+        help="Seconds after which training ends, its schedule too; choice and proof come on top.",
+        rich_help_panel=_TRAINING,
+    ),
 ]
 BatchSize = Annotated[
     int | None,
@@ -171,7 +174,8 @@ BatchSize = Annotated[
     ),
 ]
 GradAccumSteps = Annotated[
-    int | None, typer.Option(help="Forwards in an update; 1.", rich_help_panel=_TRAINING)
+    int | None,
+    typer.Option(help="Forwards whose gradients make one update; 1.", rich_help_panel=_TRAINING),
 ]
 ClipGrad = Annotated[
     float | None, typer.Option(help="Largest norm of the gradient.", rich_help_panel=_TRAINING)
@@ -180,7 +184,7 @@ TrainBn = Annotated[
     bool | None,
     typer.Option(
         "--train-bn",
-        help="Let BatchNorm take statistics of the batches; else they stay.",
+        help="Let BatchNorm take statistics of the batches, in one process; else they stay.",
         rich_help_panel=_TRAINING,
     ),
 ]
@@ -221,7 +225,7 @@ Baselines = Annotated[
     bool | None,
     typer.Option(
         "--baselines",
-        help="Also plain fine-tuning and augmentation alone, at the same compute.",
+        help="Also plain fine-tuning and augmentation alone, for as many passes through the model.",
         rich_help_panel=_CHOICE,
     ),
 ]
