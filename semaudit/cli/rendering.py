@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semaudit.cli.common import print_judged, print_verdicts, stdout
+from semaudit.cli.common import print_judged, stdout
 
 if TYPE_CHECKING:
     from semaudit.report.document import Report
@@ -86,7 +86,7 @@ def _print_unsettled(report: Report, form: str, *, accepted: bool, in_job: bool)
     left = unsettled(report.verdicts, degenerate=degenerate, accept_inconclusive=accepted)
     if left:
         with _no_commands(in_job and form == "table"):
-            print_verdicts(left, form)
+            print_judged(report.model_copy(update={"verdicts": left, "baseline": None}), form)
 
 
 @contextmanager

@@ -149,7 +149,7 @@ def _unit(case: Case) -> str:
     unit = case.probe.unit
     ladder = "ticks: the ladder's rungs"
     if case.searched:
-        end = words.strength(float(case.sweep.strengths[-1]))
+        end = strength(float(case.sweep.strengths[-1]))
         ladder = f"along the straight way to the change found at {end}"
     return f" ({_short(unit, 80)}; {ladder})" if unit else f" ({ladder})"
 
