@@ -55,14 +55,12 @@ def _of_search(case: Case) -> str:
 
 def course(case: Case) -> list[str]:
     """What the way does besides the flip that is told, a line each."""
-    told, at = case.course, strength(case.onset)
+    told = case.course
     if not case.flips:
         return []
     said = []
     if told.onset is None:
         said.append("the scan has no flip here, for it looks at the rungs alone")
-    elif strength(told.onset) != at:
-        said.append(f"the scan has {strength(told.onset)}, which it knows less closely")
     if told.early is not None:
         early = strength(told.early)
         said.append(f"another answer already at {early}, and the clean one again before this flip")
@@ -77,7 +75,10 @@ def where(case: Case) -> str:
     if case.flips:
         if case.before.strength == 0:
             return f"at any strength: already at {after}"
-        return f"at {strength(case.onset)}"
+        told = case.course.onset
+        if told is None or strength(told) == strength(case.onset):
+            return f"at {strength(case.onset)}"
+        return f"at {strength(told)}, to the scan; more exactly at {strength(case.onset)}"
     if case.random:
         return "cannot be told: the answer is random here"
     if not case.leap:

@@ -173,7 +173,7 @@ def test_a_limit_needs_pictures(cli: Run, checkpoint: Path) -> None:
 def test_sizes_that_do_not_fit_under_a_named_architecture(refused: Refused) -> None:
     said = refused(2, "--arch", ARCH, "--num-classes", "3")
     assert "misshapen" in said
-    assert "(under --arch and --num-classes)" in said
+    assert "(under --arch and --num-classes" in said
 
 
 def test_a_checkpoint_of_no_known_architecture(cli: Run, tmp_path: Path) -> None:

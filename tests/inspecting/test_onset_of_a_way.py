@@ -102,8 +102,10 @@ def test_a_flip_far_below_the_first_rung_is_told_closer_than_the_scan_does() -> 
     assert close_above(case.after.strength, first / 300)
     assert case.course.onset is not None
     assert case.after.strength <= case.course.onset <= case.after.strength + first / 1000
-    (said,) = words.course(case)
-    assert said.startswith(f"the scan has {words.strength(case.course.onset)}")
+    assert words.where(case) == (
+        f"at {words.strength(case.course.onset)}, to the scan; "
+        f"more exactly at {words.strength(case.after.strength)}"
+    )
 
 
 def test_the_ladder_of_a_search_is_not_that_of_its_way() -> None:
