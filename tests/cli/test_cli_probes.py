@@ -521,4 +521,4 @@ def test_an_unknown_probe_names_the_nearest(cli: Run) -> None:
     assert "no probe is called 'gausian_blur' (did you mean 'gaussian_blur'?)" in ended.stderr
     ended = cli("probes", "show", "blur")
     assert ended.code == 2
-    assert "'blur' is a family, not a probe; name one of its probes: box_blur" in ended.stderr
+    assert "'blur' is a family, not a probe; name one of its probes: gaussian_blur" in ended.stderr
