@@ -24,7 +24,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from semaudit.errors import ProbeError, did_you_mean
+from semaudit.errors import ProbeError
 from semaudit.perturbations import get
 from semaudit.perturbations.registry import ladder_fault
 from semaudit.probefile import Claim, Name, ProbeEntry, read_strictly, refuse_faults
@@ -33,6 +33,7 @@ from semaudit.probes import (
     check_together,
     entries,
     load_probes,
+    no_such_probe,
     probe_of,
     select_battery,
 )
@@ -149,7 +150,7 @@ def _with_ladders(
     for name, ladder in ladders.items():
         where = f"{file}:{line_of(lines, ('ladders', name))}"
         if name not in known:
-            raise ProbeError(f"{where}: no probe is called {name!r}{did_you_mean(name, known)}")
+            raise ProbeError(f"{where}: {no_such_probe(name, tuple(known.values()))}")
         fault = ladder_fault(ladder, get(known[name].perturbation).max_strength)
         if fault is not None:
             raise ProbeError(f"{where}: {name}: {fault}")

@@ -21,6 +21,9 @@ METRICS = "metrics.json"
 CASES = "cases"
 """The folder that `semaudit inspect` draws into unless told otherwise; it goes with its audit."""
 
+CASE_NUMBERS = "cases.json"
+"""The file in it that tells in numbers what is drawn."""
+
 PICTURES = "pictures"
 """The folder of the worst pictures that a scan keeps."""
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from semaudit.metrics.views import View, joined, precise
+from semaudit.metrics.pixels import precise
+from semaudit.metrics.views import View, joined
 from semaudit.models import Classifier
 
 Look = Callable[[Tensor, Tensor], View]

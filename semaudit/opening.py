@@ -114,8 +114,12 @@ def _loaded(
             use_ema=settings.use_ema,
             unsafe_load=settings.unsafe_load,
         )
-    except ModelError as error:
-        told = explained(error, model) if isinstance(model, (str, Path)) else None
+    except (ModelError, UsageError) as error:
+        # What a named architecture does not fit may be a file that no architecture does.
+        cause = error.__cause__ if isinstance(error, UsageError) else error
+        if not (isinstance(cause, ModelError) and isinstance(model, (str, Path))):
+            raise
+        told = explained(cause, model)
         if told is None:
             raise
         raise told from error

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from semaudit.calibration import CALIBRATION, recorded
-from semaudit.errors import ProbeError, did_you_mean
+from semaudit.errors import ProbeError
 from semaudit.perturbations import get
-from semaudit.probes import Probe, probes_dir
+from semaudit.probes import Probe, no_such_probe, probes_dir
 
 LIST_HEADERS = ("probe", "tags", "ladder", "needs")
 
@@ -24,7 +24,7 @@ def named(name: str, probes: Sequence[Probe]) -> Probe:
     """Return the probe of that name, or raise ProbeError naming the nearest."""
     known = {probe.name: probe for probe in probes}
     if name not in known:
-        raise ProbeError(f"no probe is called {name!r}{did_you_mean(name, known)}")
+        raise ProbeError(no_such_probe(name, probes))
     return known[name]
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "entries",
     "layout_of",
     "load_probes",
+    "no_such_probe",
     "probe_of",
     "probes_dir",
     "select_battery",
@@ -120,6 +121,15 @@ def entries(given: Iterable[str], probes: Sequence[Probe]) -> list[str]:
                 f"no probe, family or tag matches {entry!r}{did_you_mean(entry, sorted(known))}"
             )
     return found
+
+
+def no_such_probe(name: str, among: Sequence[Probe | Track]) -> str:
+    """Why no probe is called so, and what to write: for where one probe's name is asked for."""
+    members = [each.name for each in among if each.family == name]
+    if members:
+        return f"{name!r} is a family, not a probe; name one of its probes: {', '.join(members)}"
+    names = [each.name for each in among]
+    return f"no probe is called {name!r}{did_you_mean(name, names)}"
 
 
 def _names(entry: str, probe: Probe) -> bool:

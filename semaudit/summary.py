@@ -187,5 +187,6 @@ def warnings(samples: Samples, shift: Interval, floor: Interval | None) -> list[
     return [
         f"the same pictures in another batch move the output by {floor.value:.2g} bits and flip "
         f"{100 * flips:.1f} % (mean shift under the probes: {shift.value:.2g}): it depends on the "
-        "batch or on chance, or the precision is too low; read nothing into smaller figures"
+        "batch or on chance, as where dropout was left on (call eval()), or the precision is too "
+        "low; read nothing into smaller figures"
     ]

@@ -6,7 +6,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from semaudit.errors import UsageError, did_you_mean
+from semaudit.errors import SemauditError, UsageError, did_you_mean
+from semaudit.metric import CHANGES
 
 if TYPE_CHECKING:  # they bring torch, and a test session must not start with it
     from semaudit.audit import Audit
@@ -41,7 +42,9 @@ def assert_continuous(
         fail_on: limits as on the command line, as ``shift.p95[noise]<=0.2``.
         accept_inconclusive: whether pictures that are too few to decide a limit will do.
         limits: a metric with its limit, as ``flip_rate=0.05`` (at most) or ``accuracy=0.7`` (at
-            least); and settings of the scan, as ``select="quick"`` or ``seed=1``.
+            least); and settings of the scan, as ``select="quick"`` or ``seed=1``. With
+            ``baseline=``, an audit of the same pictures or the file of one, there is also
+            ``new_flips=0.01`` and ``shift="baseline+0.01"``.
 
     Raises:
         AssertionError: a limit is broken, or not decided.
@@ -49,14 +52,12 @@ def assert_continuous(
         SemauditError: the scan could not be completed.
     """
     __tracebackhide__ = True
-    wanted, settings = _parted(limits)
-    wanted += fail_on
-    if not wanted:
-        raise UsageError("there is no limit to keep: give one, as flip_rate=0.05")
     from semaudit import gates
-    from semaudit.audit import scan
 
-    audit = scan(model, _tensors(data), fail_on=wanted, **settings)
+    try:
+        audit = _audited(model, data, fail_on, limits)
+    except SemauditError as error:  # what is wrong is said, and where is the test, not in here
+        raise error.with_traceback(None) from error.__cause__
     code = gates.exit_code(
         audit.verdicts,
         degenerate=audit.report.degenerate is not None,
@@ -68,6 +69,23 @@ def assert_continuous(
     return audit
 
 
+def _audited(model: Model, data: Data, fail_on: Sequence[str], given: Mapping[str, Any]) -> Audit:
+    from semaudit import gates
+    from semaudit.audit import scan
+
+    wanted, settings = _parted(given)
+    wanted += fail_on
+    if not wanted:
+        raise UsageError("there is no limit to keep: give one, as flip_rate=0.05")
+    lacking = [each.text for each in map(gates.parse, wanted) if each.needs_baseline]
+    if lacking and settings.get("baseline") is None:
+        raise UsageError(
+            f"{lacking[0]} needs baseline=: the folder of an audit of the same pictures, or the "
+            "file that `semaudit baseline save` made of it"
+        )
+    return scan(model, _tensors(data), fail_on=wanted, **settings)
+
+
 def _parted(given: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """The limits, and the settings of the scan."""
     from semaudit.gates.shipped import SHIPPED
@@ -77,12 +95,13 @@ def _parted(given: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
     for name, value in given.items():
         if name in EITHER:
             raise UsageError(f"{name} may be limited either way: fail_on=['{name}>={value}']")
-        if name in SHIPPED:
+        if name in SHIPPED or name in CHANGES:
             limits.append(f"{name}{'>=' if name in AT_LEAST else '<='}{value}")
         elif name in Settings.model_fields:
             settings[name] = value
         else:
-            near = did_you_mean(name, [*SHIPPED, *Settings.model_fields])
+            known = [*SHIPPED, *CHANGES, *Settings.model_fields, "accept_inconclusive"]
+            near = did_you_mean(name, known)
             raise UsageError(f"{name!r} is neither a metric nor a setting of a scan{near}")
     return limits, settings
 
@@ -121,7 +140,7 @@ def what_broke(report: Report, code: int) -> str:
     if report.degenerate is not None:
         console.print(text.printable(f"degenerate model: {report.degenerate}"), soft_wrap=True)
     for title, headers, rows in (
-        ("Limits", text.VERDICT_HEADERS, text.verdict_rows(report.verdicts)),
+        ("Limits", *text.verdict_table(report.verdicts)),
         ("Worst probes", text.probe_headers(report), text.probe_rows(report)[:WORST]),
         ("Worst pictures", text.WORST_HEADERS, text.worst_rows(report, WORST)),
     ):

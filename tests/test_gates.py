@@ -355,13 +355,36 @@ def test_so_many_pictures_do_decide(metric: str, limit: float, tmp_path: Path) -
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.pictures_to_decide is not None
     assert verdict.pictures_to_decide > 40
-    assert f"about {verdict.pictures_to_decide:,} pictures would decide it" in verdict.reason
+    said = re.fullmatch(
+        r"about ([\d,]+) pictures like these would make it (pass|fail)", verdict.reason
+    )
+    assert said is not None
+    assert said[1] == f"{verdict.pictures_to_decide:,}"
     # The same pictures over and over keep the value and bring the number.
     copies = math.ceil(verdict.pictures_to_decide / 40)
     many = _repeated(few, tmp_path / "many", copies)
     (decided,) = judge(many, text)
     assert decided.value == pytest.approx(verdict.value)
-    assert decided.outcome is not Outcome.INCONCLUSIVE
+    assert decided.outcome.value == said[2]
+
+
+def test_which_way_more_pictures_lead_is_not_the_estimate_s_side(tmp_path: Path) -> None:
+    """A p95 of few pictures lies between the two largest; of more like these, it is the largest."""
+    few = written(tmp_path, 6, seed=3)
+    numbers = np.sort(values(few, bind("shift<=0.5").metric, [bind("shift<=0.5").part])[:, 0])
+    between = (np.quantile(numbers, 0.95) + numbers[-1]) / 2
+    for limit, way in ((between, "fail"), (numbers[-1] + 1e-3, "pass")):
+        (verdict,) = judge(few, f"shift.p95<={float(limit)!r}")
+        assert verdict.value is not None
+        assert verdict.value < limit
+        assert verdict.reason.endswith(f"pictures like these would make it {way}")
+
+
+def test_a_maximum_says_what_cannot_be_shown(tmp_path: Path) -> None:
+    (verdict,) = judge(written(tmp_path, 6), "shift.max<=0.999")
+    assert verdict.reason == (
+        "no number of pictures makes a maximum pass; limit the p95 or the mean instead"
+    )
 
 
 def steady(folder: Path, count: int) -> Samples:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import semaudit
 from semaudit.errors import UsageError
+from semaudit.report.terminal import to_text
 
 SIZE = (3, 64, 64)
 IMAGES = pictures(4, SIZE, seed=2, low=0.2, high=0.8)
@@ -241,6 +242,10 @@ def test_a_network_traced_in_training_mode_is_named(tmp_path: Path) -> None:
     shift, confidence = report.verdicts
     assert "the same pictures in another batch make " in shift.reason
     assert "another batch" not in confidence.reason
+    # A terminal says it once; the note stays in the document.
+    seen = to_text(report)
+    assert "warning: the same pictures in another batch" in seen
+    assert "exported in training mode" not in seen
     save_traced(Dropping().eval(), tmp_path / "m.pt")
     report = semaudit.scan(tmp_path / "m.pt", pictures(40, SIZE, 1), **settings, **QUICK).report
     assert (report.warnings, report.model.notes) == ([], [])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,6 +71,10 @@ def test_a_constant_is_not_continuous_but_degenerate() -> None:
         ({}, "no limit"),
         ({"flip_rat": 0.1}, "did you mean 'flip_rate'"),
         ({"entropy": 1}, "either way"),
+        ({"new_flip": 0.1}, "did you mean 'new_flips'"),
+        ({"flip_rate": 0.1, "accept_inconclusiv": True}, "did you mean 'accept_inconclusive'"),
+        ({"new_flips": 0.1}, "new_flips<=0.1 needs baseline="),
+        ({"shift": "baseline+0.01"}, "needs baseline="),
     ],
 )
 def test_what_is_no_limit(limits: dict[str, float], said: str) -> None:
@@ -76,20 +82,27 @@ def test_what_is_no_limit(limits: dict[str, float], said: str) -> None:
         semaudit.assert_continuous(Threshold(0.5), around(8), **limits)
 
 
-def run(folder: object, *words: str) -> subprocess.CompletedProcess[str]:
+def test_limits_against_a_baseline(tmp_path: Path) -> None:
+    before = semaudit.scan(Threshold(0.5), around(), out=tmp_path / "before", **QUICK)
+    held = {"new_flips": 0.1, "shift": "baseline+0.1", "baseline": before.folder}
+    audit = semaudit.assert_continuous(Threshold(0.5), around(), **held, **QUICK)
+    assert [each.gate for each in audit.verdicts] == ["new_flips<=0.1", "shift<=baseline+0.1"]
+    # Most are far from the first threshold and near the second.
+    with pytest.raises(AssertionError, match=r"new_flips<=0\.1"):
+        semaudit.assert_continuous(Threshold(0.9), around(), **held, **QUICK)
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "--color=no"]  # installed, it is there by itself
     return subprocess.run(
         [*command, "-p", "no:cacheprovider", *words],
-        cwd=str(folder),
+        cwd=folder,
         capture_output=True,
         text=True,
     )
 
 
-def test_under_pytest(tmp_path: object) -> None:
-    from pathlib import Path
-
-    assert isinstance(tmp_path, Path)
+def test_under_pytest(tmp_path: Path) -> None:
     (tmp_path / "test_model.py").write_text(
         "import torch\n"
         "from torch import nn\n"
@@ -107,10 +120,27 @@ def test_under_pytest(tmp_path: object) -> None:
     assert "in assert_continuous" not in ended.stdout  # the frames of semaudit are hidden
 
 
-def test_collecting_imports_nothing_heavy(tmp_path: object) -> None:
-    from pathlib import Path
+def test_what_is_wrong_is_shown_in_the_test_and_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "test_wrong.py").write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))\n"
+        "images = torch.rand(4, 1, 8, 8)\n"
+        "def test_name(continuity):\n"
+        "    continuity(model, images, flip_rat=0.1)\n"
+        "def test_value(continuity):\n"
+        "    continuity(model, images, flip_rate=0.1, select='quikc')\n",
+        encoding="utf-8",
+    )
+    ended = run(tmp_path)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "did you mean 'flip_rate'" in ended.stdout
+    assert "did you mean 'quick'" in ended.stdout
+    places = re.findall(r"^(\S+\.py):\d+: ", ended.stdout, re.M)
+    assert set(places) == {"test_wrong.py"}, ended.stdout
 
-    assert isinstance(tmp_path, Path)
+
+def test_collecting_imports_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "test_light.py").write_text("def test_it(continuity): ...\n", encoding="utf-8")
     (tmp_path / "conftest.py").write_text(
         "def pytest_collection_finish():\n"

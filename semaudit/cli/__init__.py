@@ -82,7 +82,7 @@ def main() -> None:
     # A job that is cancelled should tidy up as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        app(prog_name="semaudit")  # also of python -m, whose name no shell completes
     except SemauditError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:  # a full disk, for one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import get_args
 
 
 def batteries(incomplete: str) -> list[str]:
@@ -14,8 +15,16 @@ def batteries(incomplete: str) -> list[str]:
 def metrics(incomplete: str) -> list[str]:
     """Metrics that a limit may speak of."""
     from semaudit.gates.shipped import SHIPPED
+    from semaudit.metric import CHANGES
 
-    return _starting(incomplete, SHIPPED)
+    return _starting(incomplete, (*SHIPPED, *CHANGES))
+
+
+def formats(incomplete: str) -> list[str]:
+    """Renderings."""
+    from semaudit.values import Format
+
+    return _starting(incomplete, get_args(Format))
 
 
 def _starting(text: str, names: Iterable[str]) -> list[str]:

@@ -30,13 +30,23 @@ _CALLS = ("out", "force", "resume", "quiet", "config")
 )
 def finetune(
     ctx: typer.Context,
+    model: own.Model = None,
+    data: own.Data = None,
+    num_samples: own.NumSamples = None,
+    select: own.Select = None,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", help="The weights, .safetensors; evidence goes beside them."),
     ] = Path("smoother.safetensors"),
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace what is there, or start afresh.")
+    ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that was broken off.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with a run that was broken off, with the rest of the command as it was.",
+        ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     task: own.Task = None,
@@ -81,11 +91,14 @@ def finetune(
 
     The loss is task + alpha * distance(f(x), f(P(x))). The pictures are split into those for
     training, for choices and for the proof: an audit before and one after, under the battery that
-    --select names (standard and adversarial). Settings of a scan's verdict have no effect here.
+    --select names (standard and adversarial). Limits in a configuration file are those of scans,
+    and have no effect here.
 
     Exit codes:
-    0 the new model is more continuous on validation, and keeps accuracy
-    1 nothing improved within --max-accuracy-drop: the original is kept
+    0 the new model is more continuous on validation, keeps accuracy, and is worse in nothing on the
+      held-out pictures
+    1 nothing improved within --max-accuracy-drop, and the original is kept; or the new model, which
+      is written, is worse in something on the held-out pictures
     2 the command line or the configuration is wrong
     3 the model or the pictures cannot be used, or the run was broken off
     """

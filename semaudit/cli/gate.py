@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from semaudit.cli.completing import formats, metrics
 from semaudit.cli.rendering import FORMAT_HELP, Write, present
 
 
@@ -17,7 +18,8 @@ def gate(
         list[str] | None,
         typer.Option(
             help=r"Limit, as 'flip_rate\[noise]<=0.05'; repeatable. Default: the settings', else "
-            "those that the audit was made with."
+            "those that the audit was made with.",
+            autocompletion=metrics,
         ),
     ] = None,
     baseline: Annotated[
@@ -32,15 +34,20 @@ def gate(
         bool | None, typer.Option("--accept-inconclusive", help="Exit 0 for inconclusive gates.")
     ] = None,
     write: Write = None,
-    format: Annotated[str | None, typer.Option(help=FORMAT_HELP)] = None,
+    format: Annotated[str | None, typer.Option(help=FORMAT_HELP, autocompletion=formats)] = None,
     exit_zero: Annotated[
         bool | None, typer.Option("--exit-zero", help="Exit 0 for 1 and 4.")
     ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only gates that do not pass.")
+    ] = False,
 ) -> None:
     """Judge the limits on a finished audit: no model, no pictures, no rerun.
 
     As table, JSON and Markdown the gates alone are printed, with what changed since a baseline;
-    other formats, and all files, hold the whole report with the new verdicts.
+    other formats, and all files, hold the whole report with the new verdicts. With --quiet, a table
+    or Markdown holds only the gates that do not pass, and where all do nothing is printed;
+    documents for programs stay whole.
 
     Exit codes:
     0 all gates pass
@@ -79,7 +86,7 @@ def gate(
             f"there is no limit to judge, and {audit} was made with none: give --fail-on "
             "'flip_rate<=0.05'"
         )
-    if not given:
+    if not given and not quiet:
         # Not on standard output, which may be JSON.
         print(f"judged by the limits that {audit} was made with", file=sys.stderr)
     gates.refuse_limits_without_baseline(limits, settings.baseline is not None)
@@ -94,7 +101,7 @@ def gate(
         held_against = baselines.open_baseline(settings.baseline)
         pairing = baselines.pair(opened(audit), held_against, limits)
     judged = baselines.judged(report, bound, samples, pairing)
-    present(judged, audit, settings, write or (), gates_only=True)
+    present(judged, audit, settings, write or (), gates_only=True, unsettled_only=quiet)
     raise typer.Exit(
         gates.exit_code(
             judged.verdicts,

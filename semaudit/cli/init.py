@@ -41,6 +41,11 @@ def init(
     lines = [f"wrote {path}" for path in started.files]
     lines += [f"limit proposed: {limit}" for limit in started.proposal.limits]
     lines += [f"no limit: {reason}" for reason in started.proposal.skipped]
+    if started.unknown is not None:
+        lines.append(
+            f"to do: the workflow installs semaudit from {started.unknown}; put in whose "
+            "repository you have it from, and which version"
+        )
     if not started.proposal.limits:
         lines.append(
             "no limit was written: this job cannot fail by what it measures; add limits under "

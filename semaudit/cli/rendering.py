@@ -37,6 +37,7 @@ def present(
     outs: Sequence[Path],
     *,
     gates_only: bool = False,
+    unsettled_only: bool = False,
     annotate: bool = True,
 ) -> None:
     """Write the files, then print; in a GitHub job, annotate it as well.
@@ -47,6 +48,7 @@ def present(
         settings: the format, and whether inconclusive gates are accepted.
         outs: files, as `check_outputs` has found them good.
         gates_only: print the gates alone, where the format can.
+        unsettled_only: of these, for a person, only those that do not pass, or nothing.
         annotate: whether a GitHub job is to be told without being asked to.
     """
     from semaudit.report.renderings import RENDERINGS, write
@@ -55,8 +57,10 @@ def present(
     write(report, outs, folder, accepted=accepted)
     in_job = os.environ.get("GITHUB_ACTIONS") == "true"
     if gates_only and form in _BRIEF:
-        with _no_commands(in_job and form == "table"):
-            if report.verdicts:
+        if unsettled_only and form != "json":
+            _print_unsettled(report, form, accepted=accepted, in_job=in_job)
+        elif report.verdicts:
+            with _no_commands(in_job and form == "table"):
                 print_judged(report, form)
     elif form == "table":
         from semaudit.report.terminal import print_report
@@ -73,6 +77,16 @@ def present(
         said = RENDERINGS["github"].render(report, folder, accepted=accepted)
         print(said, end="", file=sys.stdout if form == "table" else sys.stderr)
         _summarise(report)
+
+
+def _print_unsettled(report: Report, form: str, *, accepted: bool, in_job: bool) -> None:
+    from semaudit.gates import unsettled
+
+    degenerate = report.degenerate is not None
+    left = unsettled(report.verdicts, degenerate=degenerate, accept_inconclusive=accepted)
+    if left:
+        with _no_commands(in_job and form == "table"):
+            print_judged(report.model_copy(update={"verdicts": left, "baseline": None}), form)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from semaudit.cli.completing import formats
 from semaudit.cli.rendering import FORMAT_HELP, Write, present
 
 
@@ -14,7 +15,10 @@ def report(
     audit: Annotated[Path, typer.Argument(help="Audit folder, or a report.json.")],
     write: Write = None,
     format: Annotated[
-        str | None, typer.Option(help=f"{FORMAT_HELP} Default: a table, or nothing beside -o.")
+        str | None,
+        typer.Option(
+            help=f"{FORMAT_HELP} Default: a table, or nothing beside -o.", autocompletion=formats
+        ),
     ] = None,
     accept_inconclusive: Annotated[
         bool | None,

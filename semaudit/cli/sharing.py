@@ -19,7 +19,7 @@ def takes_over(
     Args:
         other: whose options.
         panels: the help panels of those that are meant; None for those in no panel.
-        but: names of some that are not.
+        but: names of some that are not. What the command has itself takes the other's place.
     """
 
     def extend(command: Command) -> Command:
@@ -28,14 +28,16 @@ def takes_over(
             for each in inspect.signature(command, eval_str=True).parameters.values()
             if each.kind is not inspect.Parameter.VAR_KEYWORD
         ]
-        names = {*but, *(each.name for each in own)}
+        named = {each.name: each for each in own}
+        # An option of the same name stands in its place, where its panel is taken over at all.
         shared = [
-            each
+            named.get(each.name, each)
             for each in inspect.signature(other, eval_str=True).parameters.values()
-            if each.name not in names and _panel(each) in panels
+            if each.name not in but and _panel(named.get(each.name, each)) in panels
         ]
+        rest = [each for each in own[1:] if each not in shared]
         # What typer reads; the model, an argument, comes first.
-        signature = inspect.Signature([*own[:1], *shared, *own[1:]])
+        signature = inspect.Signature([*own[:1], *shared, *rest])
         command.__signature__ = signature  # type: ignore[attr-defined]
         return command
 

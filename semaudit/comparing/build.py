@@ -19,6 +19,7 @@ from semaudit.comparing.changes import (
     right,
 )
 from semaudit.comparing.document import Change, Comparison, Side
+from semaudit.comparing.gaps import gaps
 from semaudit.comparing.opening import Opened, opened
 from semaudit.comparing.pairs import Both, Pairs, paired
 from semaudit.comparing.places import Places, check_seen, places
@@ -69,7 +70,10 @@ def compare(
         identical=_identical(pairs, [*along.values(), *clean.values(), *score.values()]),
         seen=sorted(seen),
         warnings=remarks.warnings(one, other),
-        notes=remarks.notes(one, other, _who_measured(one, other)),
+        notes=[
+            *remarks.notes(one, other, _who_measured(one, other)),
+            *gaps(pairs, [each for each in (*along, *clean, *score) if each != RIGHT]),
+        ],
         changes=[
             *_changes_of_clean(clean),
             *_score(score, pairs, where),

@@ -50,6 +50,16 @@ class Pairs:
         Raises:
             AuditError: a value is outside the range of the metric.
         """
+        one, other = self.as_measured(metric)
+        neither = np.isnan(one) | np.isnan(other)
+        return np.where(neither, np.nan, one), np.where(neither, np.nan, other)
+
+    def as_measured(self, metric: Metric) -> Both:
+        """The same, each with all that it has.
+
+        Raises:
+            AuditError: a value is outside the range of the metric.
+        """
         one, other = (
             _checked(matrix(audit.samples, metric), metric, audit)
             for audit in (self.before, self.after)
@@ -57,8 +67,7 @@ class Pairs:
         other = other[self.rows]
         if metric.level != "image":
             other = other[:, self.tracks if metric.level == "path" else self.cells]
-        neither = np.isnan(one) | np.isnan(other)
-        return np.where(neither, np.nan, one), np.where(neither, np.nan, other)
+        return one, other
 
     def clean_classes(self) -> Both:
         """(N, 1) the top-1 classes of the clean pictures."""

@@ -11,7 +11,8 @@ from torch import Tensor
 from semaudit.finetuning.pictures import Pictures
 from semaudit.images import as_float
 from semaudit.look import look
-from semaudit.metrics.views import View, precise
+from semaudit.metrics.pixels import precise
+from semaudit.metrics.views import View
 from semaudit.models import Classifier
 from semaudit.runtime import Halving
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from torch import Tensor
 
 from semaudit.finetuning.anchors import Anchors
 from semaudit.finetuning.changes import Changes
+from semaudit.finetuning.contents import Roll
 from semaudit.finetuning.engine import Engine
 from semaudit.finetuning.generic import Generic
 from semaudit.finetuning.interpolation import (
@@ -27,10 +26,7 @@ from semaudit.finetuning.interpolation import (
 from semaudit.finetuning.interpolation import names_what_is_kept as kept_name
 from semaudit.finetuning.keeping import Keeper, Log
 from semaudit.finetuning.loss import Objective
-from semaudit.finetuning.pictures import (
-    Pictures,
-    order_of,
-)
+from semaudit.finetuning.pictures import Pictures, order_of
 from semaudit.finetuning.plan import Plan, Watch
 from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.step import Stepper
@@ -40,7 +36,7 @@ from semaudit.finetuning.turning import Turning
 from semaudit.finetuning.validation import Validation
 from semaudit.images import ImageSource, as_float
 from semaudit.metrics.views import View
-from semaudit.models import Classifier, weights_sha256
+from semaudit.models import Classifier
 
 RUNNING = 256
 """Validation pictures that are looked at while training goes on, under one draw each."""
@@ -64,6 +60,8 @@ class Bench:
         training: rows of these.
         validation: rows of these.
         held_out: not yet opened.
+        roll: a hash of each picture.
+        plugins: a hash of each.
         changes: P.
         engine: device, precision, processes.
         anchors: what the original says of the training pictures.
@@ -80,6 +78,8 @@ class Bench:
     training: tuple[int, ...]
     validation: tuple[int, ...]
     held_out: ImageSource
+    roll: Roll
+    plugins: tuple[str, ...]
     changes: Changes
     engine: Engine
     anchors: Anchors
@@ -91,27 +91,19 @@ class Bench:
         return Plan.of(self.recipe, len(self.training), self.engine.world)
 
     @property
+    def forward(self) -> int:
+        """Pictures in a forward of this process, unless memory runs out."""
+        return max(self.recipe.batch_size // self.engine.world, 1)
+
+    @property
     def kept(self) -> str:
         """The name of what must not be lost: accuracy or agreement."""
         return kept_name(self.classifier, labelled=self.labelled)
 
-    def identity(self) -> dict[str, Any]:
-        """What a broken run must have in common with the one that goes on with it."""
-        ids = "\n".join(self.pictures.image_ids).encode()
-        recipe = self.recipe.model_dump(exclude={"max_time", "max_accuracy_drop", "baselines"})
-        return {
-            **recipe,
-            "seed": self.seed,
-            "model": weights_sha256(self.classifier.module),
-            "pictures": hashlib.blake2b(ids, digest_size=8).hexdigest(),
-            "processes": self.engine.world,
-        }
-
     def measure(self, draws: int, most: int | None = None) -> Validation:
         """The yardstick, of at most so many pictures."""
         rows = self._some(self.validation, most)
-        size = max(self.recipe.batch_size // self.engine.world, 1)
-        return Validation(self.pictures, rows, self.seed, draws, size, self.labelled)
+        return Validation(self.pictures, rows, self.seed, draws, self.forward, self.labelled)
 
     def trainer(
         self,
@@ -134,7 +126,7 @@ class Bench:
             views=recipe.views,
             engine=self.engine,
             seed=self.seed,
-            size=max(recipe.batch_size // self.engine.world, 1),
+            size=self.forward,
         )
         running = self.measure(1, RUNNING)
         return Trainer(

@@ -45,6 +45,12 @@ class Changes:
     seen: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()
 
+    @property
+    def passes(self) -> float:
+        """What a changed picture costs on average, in forwards of a picture by the model."""
+        searched = (part.passes for part in self.parts if isinstance(part, WorstCase))
+        return sum(searched) / len(self.parts)
+
     def __call__(self, student: Classifier, images: Tensor, draw: Draw) -> Tensor:
         """Return changed images (n, c, h, w) in [0, 1], without a graph."""
         with torch.no_grad():
@@ -103,6 +109,11 @@ class WorstCase:
 
     radius: float
     steps: int
+
+    @property
+    def passes(self) -> int:
+        """The clean look, a forward and the way back to the picture a step, and a last look."""
+        return 2 + 2 * self.steps
 
     def __call__(self, student: Classifier, images: Tensor, draw: Draw) -> Tensor:
         """Return changed images."""

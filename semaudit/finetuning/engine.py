@@ -96,12 +96,6 @@ class Engine:
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def average(self, buffers: Sequence[Tensor]) -> None:
-        """Replace floating buffers by their means over processes."""
-        if self.world > 1:
-            for buffer in buffers:
-                buffer.copy_(self.summed(buffer) / self.world)
-
     def norm_of_gradients(self, weights: Sequence[Tensor], most: float | None) -> Tensor:
         """Take the loss scale out of the gradients, and clip them; returns their norm before."""
         self._accelerator.unscale_gradients()
@@ -113,6 +107,17 @@ class Engine:
     def scaled(self) -> bool:
         """Whether a loss scale looks for gradients that are not finite, and skips them."""
         return self._accelerator.scaler is not None
+
+    @property
+    def scale(self) -> dict[str, Any]:
+        """The state of that scale; empty where there is none."""
+        scaler = self._accelerator.scaler
+        return {} if scaler is None else dict(scaler.state_dict())
+
+    def scale_as(self, state: dict[str, Any]) -> None:
+        """Go on with a scale."""
+        if self._accelerator.scaler is not None and state:
+            self._accelerator.scaler.load_state_dict(state)
 
     def told(self, value: float) -> float:
         """What the main process says, everywhere."""

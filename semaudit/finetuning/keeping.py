@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,18 @@ class Kept:
     Attributes:
         updates: how many are done.
         seconds: how long they took.
-        tensors: weights, optimizer, average.
+        forward: pictures in a forward, after any halving.
+        tensors: what is needed to go on, or, of training that is done, the resulting weights.
+        done: whether training is done, so that the choice is next.
+        why: what ended it early, if anything.
     """
 
     updates: int
     seconds: float
+    forward: int
     tensors: dict[str, Any]
+    done: bool = False
+    why: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,7 @@ class Keeper:
         self.folder.mkdir(parents=True, exist_ok=True)
         state = {
             "identity": json.dumps(self.identity),
-            "updates": kept.updates,
-            "seconds": kept.seconds,
-            "tensors": kept.tensors,
+            **{each.name: getattr(kept, each.name) for each in fields(kept)},
         }
         with appearing_file(self.folder / STATE) as work:
             torch.save(state, work)
@@ -74,7 +78,7 @@ class Keeper:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             identity = json.loads(state["identity"])
-            kept = Kept(state["updates"], state["seconds"], state["tensors"])
+            kept = Kept(**{each.name: state[each.name] for each in fields(Kept)})
         except Exception as error:  # whatever torch raises on a damaged file
             raise UsageError(
                 f"{path} cannot be read ({type(error).__name__}): start afresh with --force"

@@ -13,14 +13,10 @@ from semaudit.errors import UsageError
 from semaudit.finetuning.anchors import anchors_of
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.changes import Changes, Rungs, changes_of
+from semaudit.finetuning.contents import Roll, roll_of
 from semaudit.finetuning.engine import Engine
-from semaudit.finetuning.pictures import (
-    ids_of,
-    in_memory,
-    part_of,
-    read_pictures,
-    split,
-)
+from semaudit.finetuning.parts import part_of
+from semaudit.finetuning.pictures import read_pictures, split
 from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.student import refuse_untrainable
 from semaudit.images import ImageSource
@@ -38,11 +34,16 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
     settings = resolved.settings
     if data is None and settings.dataset is None:
         raise UsageError("fine-tuning needs pictures: name them with --data")
-    load_plugins(settings)
+    brought = load_plugins(settings)
     changes = changes_of(recipe)
     refuse_missing(data, settings)
     place = runtime.resolve(settings)
     engine = Engine(place.device, place.amp_dtype)
+    if recipe.train_bn and engine.world > 1:
+        raise UsageError(
+            f"--train-bn trains in one process, and there are {engine.world}: each would normalise "
+            "by the statistics of its own share of a batch. Leave it out, or use one process"
+        )
     classifier = open_model(model, data, settings, replace(place, device=engine.device))
     refuse_untrainable(classifier)
     if classifier.activation == "softmax" and classifier.num_classes < 2:
@@ -59,15 +60,13 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
     changes, notes = _suited(changes, classifier)
     source = open_data(data, settings, classifier)
     channels = classifier.preprocessing.input_size[0]
-    if ids_of(source) is None:
-        source = in_memory(source, channels, classifier.num_classes)
-    ids = ids_of(source) or ()
-    parts = split(ids, settings.seed, recipe.val_share, recipe.held_out)
     _refuse_labels(recipe, source)
-    pictures = read_pictures(
-        part_of(source, [*parts.training, *parts.validation]),
-        channels, classifier.num_classes, settings.max_unreadable, place.workers,
-    )  # fmt: skip
+    classes, share = classifier.num_classes, settings.max_unreadable
+    roll = roll_of(source, channels, classes, share)
+    ids = roll.image_ids
+    parts = split(ids, settings.seed, recipe.val_share, recipe.held_out, roll.contents)
+    some = part_of(source, [*parts.training, *parts.validation], ids)
+    pictures = read_pictures(some, channels, classes, share, place.workers)
     training = {ids[index] for index in parts.training}
     rows = [row for row, name in enumerate(pictures.image_ids) if name in training]
     others = [row for row, name in enumerate(pictures.image_ids) if name not in training]
@@ -84,11 +83,13 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
         pictures=pictures,
         training=tuple(rows),
         validation=tuple(others),
-        held_out=part_of(source, parts.held_out),
+        held_out=part_of(source, parts.held_out, ids),
+        roll=roll,
+        plugins=tuple(each.sha256 for each in brought),
         changes=changes,
         engine=engine,
         anchors=anchors_of(classifier, pictures, rows),
-        notes=(*classifier.notes, *source.notes, *notes),
+        notes=(*classifier.notes, *source.notes, *_copies(roll), *notes),
     )
 
 
@@ -102,6 +103,15 @@ def _labels(classifier: Classifier, source: ImageSource) -> tuple[str, ...] | No
         return source.class_names or names.wordnet_ids
     numbered = all(name == f"class {index}" for index, name in enumerate(names.names))
     return None if numbered else names.names
+
+
+def _copies(roll: Roll) -> tuple[str, ...]:
+    if not roll.copies:
+        return ()
+    return (
+        f"{roll.copies} of the {len(roll.image_ids)} pictures are copies of others under another "
+        "name, byte for byte: all of one picture are on the same side of the split",
+    )
 
 
 def _refuse_labels(recipe: Recipe, source: ImageSource) -> None:

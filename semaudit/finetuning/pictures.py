@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import torch
 from torch import Tensor
 
 from semaudit.errors import ImageError, UsageError
-from semaudit.images import Batch, FolderSource, ImageSource, TensorSource
-from semaudit.images.batches import batches
+from semaudit.finetuning.contents import READING, ids_of
+from semaudit.finetuning.parts import part_of
+from semaudit.images import Batch, FolderSource, ImageSource
 from semaudit.images.intake import Intake
 
 HELD = 2 << 30
@@ -20,8 +20,6 @@ HELD = 2 << 30
 
 LEAST = 4
 """Pictures that a part needs for a mean with any interval at all."""
-
-_READING = 64
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,24 @@ class Split:
     held_out: tuple[int, ...]
 
 
-def split(image_ids: Sequence[str], seed: int, validation: float, held_out: float) -> Split:
+def split(
+    image_ids: Sequence[str],
+    seed: int,
+    validation: float,
+    held_out: float,
+    contents: Sequence[bytes] | None = None,
+) -> Split:
     """Part pictures by the hash of seed and id: a picture's part hardly depends on the others.
+
+    Copies stay together: proof on a picture that was trained on under another name is none. Where
+    they would overfill a part they go to the next, so that most end in training.
+
+    Args:
+        image_ids: of the pictures.
+        seed: of the split.
+        validation: share for choices.
+        held_out: share for the proof.
+        contents: the same for copies; by default there are none.
 
     Raises:
         UsageError: a part would have too few pictures, or the shares leave none to train on.
@@ -50,17 +64,21 @@ def split(image_ids: Sequence[str], seed: int, validation: float, held_out: floa
             f"--val-share {validation:g} and --held-out {held_out:g} leave no picture to train on"
         )
     n = len(image_ids)
-    order = sorted(range(n), key=lambda i: _key(seed, "split", image_ids[i]))
-    proof, choices = round(n * held_out), round(n * validation)
-    parts = order[proof + choices :], order[proof : proof + choices], order[:proof]
-    for name, part in zip(("training", "validation", "held-out"), parts, strict=True):
+    same: dict[object, list[int]] = {}
+    for index in sorted(range(n), key=lambda i: _key(seed, "split", image_ids[i])):
+        same.setdefault(index if contents is None else contents[index], []).append(index)
+    training, chosen, proven = list[int](), list[int](), list[int]()
+    for group in same.values():
+        room = ((proven, round(n * held_out)), (chosen, round(n * validation)), (training, n))
+        next(part for part, most in room if len(part) + len(group) <= most).extend(group)
+    for name, part in (("training", training), ("validation", chosen), ("held-out", proven)):
         if len(part) < LEAST:
+            copies = f", of which {n - len(same)} are copies," if len(same) < n else ""
             raise UsageError(
-                f"{n} pictures give {len(part)} for {name}, and {LEAST} are the fewest: give more "
-                "pictures, or other shares with --val-share and --held-out"
+                f"{n} pictures{copies} give {len(part)} for {name}, and {LEAST} are the fewest: "
+                "give more pictures, or other shares with --val-share and --held-out"
             )
-    training, chosen, proven = (tuple(sorted(part)) for part in parts)
-    return Split(training, chosen, proven)
+    return Split(tuple(sorted(training)), tuple(sorted(chosen)), tuple(sorted(proven)))
 
 
 def order_of(image_ids: Sequence[str], seed: int, epoch: int) -> list[int]:
@@ -71,36 +89,6 @@ def order_of(image_ids: Sequence[str], seed: int, epoch: int) -> list[int]:
 
 def _key(seed: int, what: str, image_id: str) -> bytes:
     return blake2b(f"{seed}|{what}|{image_id}".encode(), digest_size=16).digest()
-
-
-def ids_of(source: ImageSource) -> tuple[str, ...] | None:
-    """The ids of a source's pictures without reading one; None where it does not tell."""
-    if isinstance(source, FolderSource):
-        return tuple(item.image_id for item in source.dataset.items)
-    return tuple(source.image_ids or ()) if isinstance(source, TensorSource) else None
-
-
-def part_of(source: ImageSource, indices: Sequence[int]) -> ImageSource:
-    """A source of some of the pictures, in the order given."""
-    if isinstance(source, FolderSource):
-        dataset = copy.copy(source.dataset)
-        dataset.items = tuple(source.dataset.items[index] for index in indices)
-        listing = replace(source.listing, items=dataset.items)
-        return FolderSource(dataset, listing)
-    if not isinstance(source, TensorSource):
-        raise TypeError(f"{type(source).__name__} cannot be taken in part")
-    rows = torch.tensor(indices, dtype=torch.int64)
-    labels = None if source.labels is None else torch.as_tensor(source.labels)[rows]
-    names = source.image_ids or ()
-    return TensorSource(source.images[rows], labels, [names[index] for index in indices])
-
-
-def in_memory(source: ImageSource, channels: int, classes: int) -> TensorSource:
-    """Read a source that is read from start to end, such as remote shards, once."""
-    images, labels, image_ids = _read(source, channels, classes, 1.0)
-    known = labels if source.labelled else None
-    return TensorSource(images.float().div(255) if not images.is_floating_point() else images,
-                        known, image_ids)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,10 +115,11 @@ class Pictures:
     def batches(self, order: Sequence[int], batch_size: int) -> Iterator[Batch]:
         """Yield the pictures at these indices, ``batch_size`` at a time."""
         if self.images is None:
-            part = part_of(self.source, order)
-            if not isinstance(part, FolderSource):
-                raise TypeError("pictures in memory are not read again")
-            yield from batches(part.dataset, batch_size, self.workers)
+            part = part_of(self.source, order, self.image_ids)
+            for batch in part.batches(batch_size, self.workers):
+                for gone in batch.unreadable:  # it could be read when all were looked at
+                    raise gone.error()
+                yield batch
             return
         for start in range(0, len(order), batch_size):
             rows = torch.tensor(order[start : start + batch_size], dtype=torch.int64)
@@ -146,22 +135,30 @@ def read_pictures(
     Raises:
         ImageError: too many cannot be read, or they do not suit the model.
     """
-    if isinstance(source, FolderSource) and _bytes(source) > HELD:
-        items = source.dataset.items
-        labels = torch.tensor([-1 if item.label is None else item.label for item in items])
-        return Pictures(ids_of(source) or (), labels, None, source, workers)
-    images, labels, image_ids = _read(source, channels, classes, max_unreadable, workers)
-    return Pictures(image_ids, labels, images, source, workers)
+    kept = not (isinstance(source, FolderSource) and _bytes(source) > HELD)
+    images, labels, image_ids = _read(source, channels, classes, max_unreadable, workers, kept=kept)
+    if kept:
+        return Pictures(image_ids, labels, torch.cat(images), source, workers)
+    ids, readable = ids_of(source) or (), set(image_ids)
+    rows = [row for row, name in enumerate(ids) if name in readable]
+    return Pictures(image_ids, labels, None, part_of(source, rows, ids), workers)
 
 
 def _bytes(source: FolderSource) -> int:
-    first = next(iter(source.batches(1)))
-    return len(source) * first.images[0].numel() if len(first) else 0
+    sizes = (batch.images[0].numel() for batch in source.batches(1) if len(batch))
+    return len(source) * next(sizes, 0)
 
 
 def _read(
-    source: ImageSource, channels: int, classes: int, max_unreadable: float, workers: int = 0
-) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    source: ImageSource,
+    channels: int,
+    classes: int,
+    max_unreadable: float,
+    workers: int,
+    *,
+    kept: bool,
+) -> tuple[list[Tensor], Tensor, tuple[str, ...]]:
+    """The readable pictures, if they are kept, and their labels and ids."""
     if not len(source):
         raise ImageError("there are no pictures to train on")
     intake = Intake(
@@ -170,11 +167,11 @@ def _read(
     images: list[Tensor] = []
     labels: list[Tensor] = []
     image_ids: list[str] = []
-    for batch in source.batches(_READING, workers):
+    for batch in source.batches(READING, workers):
         intake.admit(batch)
         if len(batch):
-            images.append(batch.images)
+            images += [batch.images] if kept else []
             labels.append(batch.labels)
             image_ids += batch.image_ids
     intake.close()
-    return torch.cat(images), torch.cat(labels), tuple(image_ids)
+    return images, torch.cat(labels), tuple(image_ids)

@@ -27,6 +27,9 @@ _SHARED = (
 )
 """Settings of fine-tuning that are those of its audits, too."""
 
+WORST_CASE = "worst-case "
+"""Goes before the name of what is worse in the worst case."""
+
 _MEASURES = {"shift": "shift", "flip": "flip_rate", "gradient_turn": "gradient_turn"}
 """What the means are called in the record, and in a comparison."""
 
@@ -75,14 +78,17 @@ def compared(before: Audit, after: Audit, seen: Sequence[str], stem: Path) -> di
 
 
 def worse(found: Comparison) -> list[str]:
-    """What has got worse by more than chance: shift, flips and turn over unseen families, accuracy.
+    """What has got worse by more than chance.
 
-    By the 95 % intervals of the differences, picture by picture.
+    Shift, flips and turn over unseen families, shift and flips of the worst case, and accuracy, by
+    the 95 % intervals of the differences, picture by picture.
     """
     place: Place = "held-out" if found.seen else "all"
-    looked_at = [found.change(metric, place) for metric in _MEASURES.values()]
-    looked_at.append(found.change("accuracy", "clean"))
-    return [each.metric for each in looked_at if each is not None and _lost(each)]
+    looked_at = {metric: found.change(metric, place) for metric in _MEASURES.values()}
+    for metric in ("shift", "flip_rate"):
+        looked_at[f"{WORST_CASE}{metric}"] = found.change(metric, "family", ADVERSARIAL_FAMILY)
+    looked_at["accuracy"] = found.change("accuracy", "clean")
+    return [name for name, each in looked_at.items() if each is not None and _lost(each)]
 
 
 def _lost(change: Change) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from semaudit.finetuning.bench import Bench
+from semaudit.finetuning.cost import passes_of
 from semaudit.finetuning.interpolation import Choice, Point
 from semaudit.finetuning.plan import Ended
 from semaudit.manifest import made_now
@@ -39,6 +40,7 @@ def record_of(
             "training": len(bench.training),
             "validation": len(bench.validation),
             "held_out": len(bench.held_out),
+            "copies": bench.roll.copies,
         },
         "recipe": bench.recipe.model_dump(mode="json"),
         "seed": bench.seed,
@@ -52,6 +54,7 @@ def record_of(
             "updates": ended.updates,
             "pictures_an_update": plan.batch,
             "pictures_a_forward": ended.forward,
+            "passes_a_picture": passes_of(bench, bench.recipe.objective),
             "seconds": round(ended.seconds, 3),
             "stopped": ended.why,
             "trained_under": {
@@ -67,8 +70,17 @@ def record_of(
             "share": None if choice.point is None else choice.point.share,
             "why": choice.why,
         },
-        "notes": list(bench.notes),
+        "notes": [*bench.notes, *_notes(bench, ended)],
     }
+
+
+def _notes(bench: Bench, ended: Ended) -> Iterator[str]:
+    wanted = bench.forward
+    if bench.recipe.train_bn and ended.forward < wanted:
+        yield (
+            f"memory ran out: BatchNorm took statistics of {ended.forward} pictures at a time "
+            f"instead of {wanted}"
+        )
 
 
 def write(path: Path, record: dict[str, Any]) -> None:

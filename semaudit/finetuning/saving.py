@@ -15,6 +15,7 @@ from semaudit import __version__
 from semaudit.errors import UsageError
 from semaudit.files import appearing_file, check_file
 from semaudit.finetuning.student import weights_of
+from semaudit.folder import partial
 from semaudit.models import Classifier
 from semaudit.models.factory import is_factory
 from semaudit.models.preprocessing import timm_config
@@ -28,7 +29,7 @@ def folder_of(out: Path) -> Path:
     return out.with_suffix(".finetune")
 
 
-def check_out(out: Path, model: object, *, force: bool) -> None:
+def check_out(out: Path, model: object, *, force: bool, resume: bool) -> None:
     """Make sure, before any work, that the result can be written.
 
     Raises:
@@ -41,6 +42,11 @@ def check_out(out: Path, model: object, *, force: bool) -> None:
     check_file(out)
     for each in (out, folder_of(out)):
         if each.exists() and not force:
+            if resume and not partial(out).exists():
+                raise UsageError(
+                    f"--resume: nothing is to be gone on with, {each} is of a run that is done; "
+                    "--force starts afresh"
+                )
             raise UsageError(f"{each} exists: --force replaces it")
 
 

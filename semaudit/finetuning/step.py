@@ -15,6 +15,7 @@ from semaudit.finetuning.anchors import Anchors
 from semaudit.finetuning.changes import Changes
 from semaudit.finetuning.engine import Engine
 from semaudit.finetuning.loss import TERMS, Objective, Terms, terms
+from semaudit.finetuning.student import batch_norms, without_statistics
 from semaudit.finetuning.turning import Turning
 from semaudit.images import Batch, as_float
 from semaudit.look import look
@@ -66,6 +67,8 @@ class Stepper:
         Raises:
             AuditError: not even one picture fits.
         """
+        statistics = self._statistics()
+        before = [each.clone() for each in statistics]
         while True:
             try:
                 return self._take(batch, update, total)
@@ -73,6 +76,13 @@ class Stepper:
                 if not out_of_memory(error):
                     raise
                 self._halve(len(batch), error)
+                for each, value in zip(statistics, before, strict=True):
+                    each.copy_(value)  # what came before the part that did not fit comes again
+
+    def _statistics(self) -> list[Tensor]:
+        """BatchNorm's, where it takes any."""
+        layers = (each for each in batch_norms(self.student.module) if each.training)
+        return [buffer for layer in layers for buffer in layer.buffers()]
 
     def _halve(self, tried: int, error: BaseException) -> None:
         size = min(self.size, tried)
@@ -111,7 +121,9 @@ class Stepper:
             ]
         turn = None
         if self.objective.turn:
-            turn = self.turning(self.student, images, self._draw(image_ids, update, "turn"))
+            # Of the pictures that are trained on, statistics are taken below.
+            with without_statistics(self.student):
+                turn = self.turning(self.student, images, self._draw(image_ids, update, "turn"))
         # The fused attentions have no second derivative.
         attention = sdpa_kernel(SDPBackend.MATH) if self.objective.gradient else nullcontext()
         if self.objective.gradient:

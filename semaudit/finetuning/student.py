@@ -81,6 +81,20 @@ def with_weights(classifier: Classifier, weights: Weights) -> Classifier:
 
 
 @contextmanager
+def without_statistics(student: Classifier) -> Iterator[None]:
+    """BatchNorm takes no statistics inside, whether it trains or not."""
+    layers = [layer for layer in batch_norms(student.module) if layer.training]
+    before = [(layer.momentum, layer.num_batches_tracked) for layer in layers]
+    for layer in layers:
+        layer.momentum, layer.num_batches_tracked = 0.0, None
+    try:
+        yield
+    finally:
+        for layer, (momentum, count) in zip(layers, before, strict=True):
+            layer.momentum, layer.num_batches_tracked = momentum, count
+
+
+@contextmanager
 def measured(student: Classifier) -> Iterator[Classifier]:
     """The student in inference mode, whatever of it trains."""
     training = [module for module in student.module.modules() if module.training]

@@ -82,35 +82,47 @@ class Trainer:
         self._bare.load_state_dict(kept.tensors["optimizer"])
         if self._average is not None:
             self._average.module.load_state_dict(kept.tensors["average"], strict=False)
-        self._good = (self.update, self._current())
+        self.stepper.size = min(self.stepper.size, kept.forward)
+        self._engine.scale_as(kept.tensors["scale"])
+        self._good = kept.tensors["good"]
 
-    def keep(self) -> None:
-        """Write the state, if it is kept at all."""
+    def keep(self, ended: Ended | None = None) -> None:
+        """Write the state, if it is kept at all; after the end, what came of it.
+
+        A limit of time ends nothing for good: with a higher one training goes on.
+        """
         if self._keeper is None or not self._engine.main:
             return
-        tensors: dict[str, Any] = {
+        if ended is not None and not self._late():
+            tensors: dict[str, Any] = {"weights": ended.weights}
+            done = Kept(ended.updates, ended.seconds, ended.forward, tensors, True, ended.why)
+            self._keeper.save(done)
+            return
+        tensors = {
             "weights": weights_of(self._module),
             "optimizer": self._bare.state_dict(),
+            "scale": self._engine.scale,
+            "good": self._good,
         }
         if self._average is not None:
             tensors["average"] = weights_of(self._average.module)
-        self._keeper.save(Kept(self.update, self.seconds, tensors))
+        self._keeper.save(Kept(self.update, self.seconds, self.stepper.size, tensors))
 
-    def run(self, until: int | None = None, stop: Callable[[], bool] = lambda: False) -> Ended:
-        """Train up to an update, by default the last one.
+    def run(self, stop: Callable[[], bool] = lambda: False) -> Ended:
+        """Train up to the last update.
 
         Args:
-            until: the number of that update.
             stop: asked after every update whether to stop early.
 
         Raises:
             KeyboardInterrupt: it was asked to stop; the state is kept.
         """
-        until = self.plan.updates if until is None else min(until, self.plan.updates)
         started, before = time.monotonic(), self.seconds
         kept_at = started
         why: str | None = None
-        for batch in self._shares(until - self.update):
+        if self._late():  # of a run that went on
+            return self._ended(self._out_of_time())
+        for batch in self._shares(self.plan.updates - self.update):
             sums = self._advance(batch, float(stop()))
             self.seconds = before + time.monotonic() - started
             if sums is None:
@@ -127,9 +139,8 @@ class Trainer:
             if stopped:
                 self.keep()
                 raise KeyboardInterrupt
-            if self._late and self.update < until:
-                why = f"--max-time {self.recipe.max_time:g} had passed after update {self.update}"
-                return self._ended(why)
+            if self._late():
+                return self._ended(self._out_of_time())
         if why is not None:
             self._go_back()
         return self._ended(why)
@@ -137,15 +148,18 @@ class Trainer:
     def _ended(self, why: str | None) -> Ended:
         return Ended(self._current(), self.update, why, self.seconds, self.stepper.size)
 
+    def _out_of_time(self) -> str:
+        return f"--max-time {self.recipe.max_time:g} had passed after update {self.update}"
+
     def _go_back(self) -> None:
-        """To the last good state; what comes next must not be kept with a broken one."""
+        """To the last good weights, from which no training goes on."""
         self.update, weights = self._good
         for module in (self._module, *([] if self._average is None else [self._average.module])):
             module.load_state_dict(weights, strict=False)
 
-    @property
     def _late(self) -> bool:
-        return self.recipe.max_time is not None and self._clock > self.recipe.max_time
+        limit = self.recipe.max_time
+        return limit is not None and self._clock > limit and self.update < self.plan.updates
 
     def _place(self) -> int:
         """Where in the schedule the next update is: a limit of time shortens it."""
@@ -187,8 +201,6 @@ class Trainer:
         if not math.isfinite(found[len(TERMS)]) or not (engine.scaled or math.isfinite(norm)):
             return None
         self._optimizer.step()
-        if self.recipe.train_bn:
-            engine.average([each for each in self._module.buffers() if each.is_floating_point()])
         self.update += 1
         if self._average is not None:
             self._average.update(self._module, step=self.update)

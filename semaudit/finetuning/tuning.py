@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from semaudit.errors import UsageError
+from semaudit.files import appearing_file
 from semaudit.finetuning import record
 from semaudit.finetuning.baselines import Baseline, run_baselines
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.engine import require_accelerate
+from semaudit.finetuning.identity import identity_of
 from semaudit.finetuning.interrupting import deferred
-from semaudit.finetuning.keeping import LOG, Keeper, Log
+from semaudit.finetuning.keeping import LOG, Keeper, Kept, Log
 from semaudit.finetuning.opening import open_bench
 from semaudit.finetuning.plan import Ended, Tick, Watch
 from semaudit.finetuning.proof import audits_settings
@@ -124,11 +126,11 @@ def run(
     started = time.monotonic()
     require_accelerate()
     require_matplotlib()
-    check_out(out, model, force=force)
+    check_out(out, model, force=force, resume=resume)
     _refuse_leftovers(out, force=force, resume=resume)
     watch(Tick(0, 0, stage="reading pictures"))
     bench = open_bench(model, data, resolved, recipe)
-    keeper = Keeper.beside(out, bench.identity())
+    keeper = Keeper.beside(out, identity_of(bench))
     if force and not resume and bench.engine.main:
         keeper.forget()
     try:
@@ -148,17 +150,20 @@ def _carried_out(
     watch: Watch,
     started: float,
 ) -> Tuned:
+    kept = keeper.load() if resume else None
     bench, found = _searched(bench, keeper, resume, watch)
-    ended = _trained(bench, keeper, resume, watch)
+    ended = _trained(bench, keeper, kept, watch)
     watch(Tick(ended.updates, ended.updates, stage="choosing weights"))
     points, choice = bench.sweep(ended.weights)
     document = record.record_of(bench, ended, points, choice, time.monotonic() - started)
     document["search"] = None if found is None else asdict(found)
+    if kept is not None and kept.done:
+        document["notes"].append(
+            "training was done before: --resume went on with the choice and the proof"
+        )
     others: list[Baseline] = []
     if bench.recipe.baselines:
-        others, notes = run_baselines(
-            bench, bench.recipe.lr, searched=found is not None, watch=watch
-        )
+        others, notes = run_baselines(bench, ended, searched=found is not None, watch=watch)
         document["baselines"] = [each.record(choice.point) for each in others]
         document["notes"] += notes
     classifier = chosen(bench, ended.weights, choice, out.name)
@@ -196,12 +201,15 @@ def _searched(
         found = search(bench, bench.recipe.auto_time, watch=watch)
         if bench.engine.main:
             keeper.folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(record.plain(asdict(found))), "utf-8")
+            with appearing_file(path) as work:
+                work.write_text(json.dumps(record.plain(asdict(found))), "utf-8")
     return replace(bench, recipe=recipe_for(bench.recipe, found.best)), found
 
 
-def _trained(bench: Bench, keeper: Keeper, resume: bool, watch: Watch) -> Ended:
-    kept = keeper.load() if resume else None
+def _trained(bench: Bench, keeper: Keeper, kept: Kept | None, watch: Watch) -> Ended:
+    if kept is not None and kept.done:
+        weights = kept.tensors["weights"]
+        return Ended(weights, kept.updates, kept.why, kept.seconds, kept.forward)
     log = Log(
         keeper.folder / LOG if bench.engine.main else None, 0 if kept is None else kept.updates
     )
@@ -210,7 +218,7 @@ def _trained(bench: Bench, keeper: Keeper, resume: bool, watch: Watch) -> Ended:
         trainer.restore(kept)
     with deferred() as asked:
         ended = trainer.run(stop=lambda: asked.to_stop)
-        trainer.keep()  # also what follows may be broken off
+        trainer.keep(ended)  # also what follows may be broken off
     if asked.to_stop:
         raise KeyboardInterrupt
     return ended

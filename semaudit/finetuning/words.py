@@ -10,6 +10,12 @@ from semaudit.report.text import number, percent
 Line = tuple[str, str]
 """Text and its style."""
 
+_REMEDIES = {
+    "gradient_turn": ": the choice does not look at it; --turn-penalty holds it down",
+    "worst-case": ": the choice does not look at it; --perturb worst trains against it",
+}
+"""By the first word of what is worse."""
+
 
 def told(record: dict[str, Any], folder: str, out: str) -> Iterator[Line]:
     """Yield the lines on a run.
@@ -43,7 +49,12 @@ def told(record: dict[str, Any], folder: str, out: str) -> Iterator[Line]:
     )
     for each in record.get("baselines", []):
         wins = "; it WINS over the continuity term on validation" if each["wins"] else ""
-        yield f"baseline {each['name']}: {each['choice']['why']}{wins}", "yellow" if wins else ""
+        spent = f"{each['updates']} updates of {each['passes_a_picture']:.3g} passes a picture"
+        yield (
+            f"baseline {each['name']} ({spent}, to {training['updates']} of "
+            f"{training['passes_a_picture']:.3g}): {each['choice']['why']}{wins}",
+            "yellow" if wins else "",
+        )
     if "held_out" in record:
         yield from _proof(record["held_out"])
         yield f"Written: {out}", "dim"
@@ -80,9 +91,12 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
                 f"{each['difference']['value']:+.4f}, paired 95 % interval {' to '.join(ends)}",
                 "",
             )
+    if all(row["before"] is None for row in proof["means"] if row["metric"] == "gradient_turn"):
+        yield "  gradient turn: not measured, so it may have risen", "yellow"
     for metric in proof["worse"]:
         name = metric.replace("_", " ")
-        yield f"  {name} is WORSE on the held-out pictures, by more than chance", "red"
+        remedy = _REMEDIES.get(metric.split()[0], "")
+        yield f"  {name} is WORSE on the held-out pictures, by more than chance{remedy}", "red"
     if "agreement" in proof:
         yield f"  agreement with the original: {percent(proof['agreement'])}", ""
 

@@ -98,7 +98,7 @@ def run(
     refuse_foreign_code(resolved)
     refuse_missing(data, settings)
     place = runtime.resolve(settings)
-    classifier = open_model(model, data, settings, place)
+    classifier = open_model(model, data, settings, place).folded()
     size = classifier.preprocessing.input_size[1:]
     if spanning:
         waves = waves.spanning(*size)

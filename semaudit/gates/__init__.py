@@ -6,7 +6,7 @@ from semaudit.gates.binding import BoundGate, bind
 from semaudit.gates.grammar import STATISTICS, Gate, parse
 from semaudit.gates.judging import ALPHA, judge, judge_report
 from semaudit.gates.numbers import Beside, Numbers, refuse_limits_without_baseline
-from semaudit.report.grading import exit_code
+from semaudit.report.grading import exit_code, unsettled
 
 __all__ = [
     "ALPHA",
@@ -21,4 +21,5 @@ __all__ = [
     "judge_report",
     "parse",
     "refuse_limits_without_baseline",
+    "unsettled",
 ]

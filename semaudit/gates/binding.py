@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from semaudit.columns import Part, bounds
 from semaudit.errors import GateError, did_you_mean
 from semaudit.gates.grammar import Gate
+from semaudit.gates.reach import check_possible
 from semaudit.gates.shipped import SHIPPED
 from semaudit.layout import ADVERSARIAL_FAMILY, ALONG, NOISE_FLOOR_FAMILY, Layout, Track
 from semaudit.metric import (
@@ -91,7 +92,7 @@ def check_alone(gate: Gate, metrics: Mapping[str, Metric], *, labelled: bool) ->
     elif gate.rung is not None:
         _check_has_rungs(gate, gate.rung, metric)
     if metric.comparable:
-        _check_possible(gate, _ranged(gate, metric.bounds))
+        check_possible(gate, _ranged(gate, metric.bounds))
     return metric
 
 
@@ -105,7 +106,7 @@ def _bind(
     metric = _metric(gate, metrics, labelled, activation)
     part = _part(gate, metric, layout)
     limits = _ranged(gate, bounds(metric, layout, part))
-    _check_possible(gate, limits)
+    check_possible(gate, limits)
     return BoundGate(gate, metric, part, limits)
 
 
@@ -234,22 +235,3 @@ def _check_rung(
             for t in tracks[:3]
         )
         raise GateError(f"{gate.text!r} matches nothing: no rung {rung} ({ladders})")
-
-
-def _check_possible(gate: Gate, limits: tuple[float, float]) -> None:
-    low, high = limits
-    said = f"{_subject(gate)} lies in [{low:g}, {high:g}]"
-    out_of_reach = gate.limit < low if gate.at_most else gate.limit > high
-    if out_of_reach:
-        raise GateError(f"impossible limit {gate.text!r}: {said}, so that no model could meet it")
-    idle = gate.limit >= high if gate.at_most else gate.limit <= low
-    if idle:
-        raise GateError(f"idle limit {gate.text!r}: {said}, so that no model could break it")
-
-
-def _subject(gate: Gate) -> str:
-    """What a limit is a limit on."""
-    if gate.factor is None:
-        return gate.metric
-    times = "" if gate.factor == 1 else f"{gate.factor:g} x "
-    return f"{gate.metric} less {times}the baseline's"

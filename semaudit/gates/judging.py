@@ -15,12 +15,12 @@ from semaudit.gates.binding import BoundGate
 from semaudit.gates.converging import too_low
 from semaudit.gates.grammar import Gate, parse
 from semaudit.gates.numbers import Beside, Numbers, numbers_of
-from semaudit.layout import ADVERSARIAL_FAMILY, Array
+from semaudit.gates.outlook import evidence_of, keeps, outlook
+from semaudit.layout import ADVERSARIAL_FAMILY
 from semaudit.report.document import Outcome, Report, Verdict
 from semaudit.store import Samples
 
 ALPHA = 0.05
-RESAMPLES = 10_000
 
 
 def judge_report(
@@ -98,7 +98,7 @@ def judge(
     ``beside``, picture by picture, at the same level as the rest.
     """
     numbers = [numbers_of(gate, samples, beside) for gate in gates]
-    evidence = [_evidence(gate, each.values) for gate, each in zip(gates, numbers, strict=True)]
+    evidence = [evidence_of(gate, each.values) for gate, each in zip(gates, numbers, strict=True)]
     p_values = [
         1.0 if each is None else each.p_value(gate.gate.limit)
         for gate, each in zip(gates, evidence, strict=True)
@@ -136,21 +136,6 @@ def _remarked(verdict: Verdict, remark: str | None) -> Verdict:
     return verdict.model_copy(update={"reason": f"{verdict.reason}; {remark}"})
 
 
-def _evidence(
-    gate: BoundGate, numbers: Array, resamples: int = RESAMPLES
-) -> statistics.Evidence | None:
-    if not np.isfinite(numbers).any():
-        return None
-    match gate.gate.statistic:
-        case "mean":
-            return statistics.mean_evidence(numbers, gate.bounds, resamples=resamples)
-        case "max":
-            return statistics.max_evidence(numbers, gate.bounds)
-        case quantile:
-            q = 0.5 if quantile == "median" else 0.95
-            return statistics.quantile_evidence(numbers, q, gate.bounds)
-
-
 def _verdict(
     bound: BoundGate,
     numbers: Numbers,
@@ -168,24 +153,16 @@ def _verdict(
     if degenerate is not None and bound.metric.name != "accuracy":
         reason = f"cannot be judged: {degenerate}"
     elif step.decided:
-        kept = evidence.value <= gate.limit if gate.at_most else evidence.value >= gate.limit
-        outcome = Outcome.PASS if kept else Outcome.FAIL
+        outcome = Outcome.PASS if keeps(gate, evidence.value) else Outcome.FAIL
         reason = "the interval excludes the limit"
     elif gate.factor is not None and evidence.value == gate.limit:
         reason = edges.as_in_baseline(bound, evidence, step.level)
     elif gate.statistic != "max" and edges.at_the_edge(bound) and evidence.value == gate.limit:
-        best = _evidence(bound, np.full(evidence.n, gate.limit))
+        best = evidence_of(bound, np.full(evidence.n, gate.limit))
         assert best is not None
         reason = edges.reason(bound, best, step.level)
     else:
-        more = _pictures_to_decide(bound, numbers.values, step.level)
-        reason = (
-            f"about {more:,} pictures would decide it"
-            if more
-            else "no number of pictures would decide it; limit the p95 or the mean instead"
-            if gate.statistic == "max"
-            else f"more than {statistics.MOST_PICTURES:,} pictures would be needed"
-        )
+        more, reason = outlook(bound, numbers.values, step.level)
     return Verdict(
         gate=gate.text,
         outcome=outcome,
@@ -198,18 +175,6 @@ def _verdict(
         reason=reason,
         against=numbers.against,
     )
-
-
-def _pictures_to_decide(bound: BoundGate, numbers: Array, level: float) -> int | None:
-    def repeated(times: int) -> statistics.Evidence:
-        # Fewer resamples than for the verdict: only an unbounded mean has any, and this is a guess.
-        found = _evidence(bound, np.tile(numbers, times), RESAMPLES // 10)
-        assert found is not None
-        return found
-
-    if bound.gate.statistic == "max":
-        return None
-    return statistics.pictures_to_decide(repeated, bound.gate.limit, level)
 
 
 def _undecided(gate: Gate, step: statistics.HolmStep, reason: str) -> Verdict:

@@ -14,7 +14,7 @@ from torch import Tensor
 from semaudit.errors import out_of_memory
 from semaudit.gradients.algebra import l2, unit
 from semaudit.gradients.differentiate import Differentiator, pull_back
-from semaudit.metrics.views import precise
+from semaudit.metrics.pixels import precise
 from semaudit.models import Classifier
 
 ALIKE = 1e-3

@@ -15,7 +15,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from semaudit.gradients.affine import affine_where_slow
 from semaudit.gradients.functionals import Functional
-from semaudit.metrics.views import View, precise
+from semaudit.metrics.pixels import precise
+from semaudit.metrics.views import View
 from semaudit.models import Classifier
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from semaudit.gradients.algebra import sound
 from semaudit.gradients.measures import at_picture, measure
 from semaudit.gradients.point import Point
-from semaudit.metrics.views import precise
+from semaudit.metrics.pixels import precise
 
 
 def saliency(gradient: Tensor) -> Tensor:

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semaudit.errors import AuditError, ImageError, UsageError, did_you_mean
+from semaudit.errors import AuditError, ImageError, UsageError
 from semaudit.gradients import Ability, survey
-from semaudit.inspecting.case import Array, Case, Sweep
+from semaudit.inspecting.case import Array, Case, Course, Sweep
+from semaudit.inspecting.onset import find_break
 from semaudit.inspecting.sides import host, moved_to, probabilities_of, side_of, slopes
 from semaudit.inspecting.way import Way, way_of
 from semaudit.look import look
@@ -20,19 +21,13 @@ from semaudit.metrics import View
 from semaudit.metrics.views import joined
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw
-from semaudit.probes import Probe, load_probes
+from semaudit.probes import Probe, load_probes, no_such_probe
 from semaudit.runtime import Halving
 from semaudit.worst import CHEAP, Effort, Hunt
 from semaudit.worst.masking import stochastic
 
 POINTS = 33
 """Points, the clean picture and the end among them, that lie evenly along the way."""
-
-CLOSE = 1e-3
-"""The break is known when its bracket is at most this share of its strength."""
-
-MOST_HALVINGS = 60
-"""Where an answer flips at any strength above 0 there is no end to halving."""
 
 RANDOM = (
     "two identical runs on this picture differ: its answer is random, and so is every step of the "
@@ -92,7 +87,7 @@ def break_of(
 def _shipped(name: str) -> Probe:
     known = {probe.name: probe for probe in load_probes()}
     if name not in known:
-        raise UsageError(f"there is no probe {name!r}{did_you_mean(name, known)}")
+        raise UsageError(no_such_probe(name, tuple(known.values())))
     return known[name]
 
 
@@ -141,12 +136,14 @@ def _case(
     way, probe = seer.way, seer.probe
     sweep, views, flipped = _sweep(seer, clean)
     chance = stochastic(seer.classifier, clean) is not None
-    flips = bool(flipped.any()) and not chance
-    if flips:
-        first = int(flipped.argmax())
-        low, high = _bisect(seer, clean, *sweep.strengths[[max(first - 1, 0), first]].tolist())
-    else:
-        low, high = _steepest(sweep, views)
+    found = (
+        None
+        if chance
+        else find_break(
+            lambda strengths: seer.see(strengths, clean), clean, way, sweep.strengths, flipped
+        )
+    )
+    low, high = _steepest(sweep, views) if found is None else (found.low, found.high)
     sides = seer.see([low, high], clean)
     pictures = torch.cat([clean.images, way.at(clean.images.new_tensor([low, high]))])
     leap = float(_step(sides)[0])
@@ -161,7 +158,7 @@ def _case(
         activation=clean.activation,
         probe=probe,
         searched=probe.searched,
-        flips=flips,
+        flips=found is not None,
         clean=side_of(clean, 0, 0.0),
         before=side_of(sides, 0, low),
         after=side_of(sides, 1, high),
@@ -174,6 +171,7 @@ def _case(
         gradient_turn=turn,
         pictures=pictures.cpu(),
         saliency=salient,
+        course=Course() if found is None else found.course,
         notes=(*([RANDOM] if chance else []), *notes),
         random=chance,
     )
@@ -199,17 +197,6 @@ def _step(views: View) -> Tensor:
     """Sqrt of the shift between neighbours, (k - 1,)."""
     count = torch.arange(len(views.logits), device=views.logits.device)
     return views.rows(count[:-1]).shift_to(views.rows(count[1:])).clamp_min(0).sqrt()
-
-
-def _bisect(seer: _Seer, clean: View, low: float, high: float) -> tuple[float, float]:
-    """Halve the bracket of a flip until it is close."""
-    for _ in range(MOST_HALVINGS):
-        if high - low <= CLOSE * high:
-            break
-        middle = (low + high) / 2
-        flipped = clean.flipped(seer.see([middle], clean).decision)
-        low, high = (low, middle) if bool((flipped > 0).all()) else (middle, high)
-    return low, high
 
 
 def _steepest(sweep: Sweep, views: View) -> tuple[float, float]:

@@ -60,6 +60,24 @@ class Moved:
     ssim: float
 
 
+@dataclass(frozen=True)
+class Course:
+    """How a flip stands to the scan's tables, and what the way does besides.
+
+    Attributes:
+        onset: as the tables of the audit have it, or would; to a thousandth of the way from rung
+            to rung. None: no rung flips, so that they have none, and this flip lies between rungs.
+        early: the first strength looked at, well before the flip, where the answer is another
+            already, only to be the clean one again; None: none.
+        back: the first strength looked at past the flip where the clean answer is back; None: it
+            stays away.
+    """
+
+    onset: float | None = None
+    early: float | None = None
+    back: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """How one picture's answer breaks under one probe.
@@ -74,7 +92,7 @@ class Case:
         flips: whether the answer flips on the way; else the sides are those of the steepest step.
         clean: the answer for the clean picture.
         before: just before the break.
-        after: just past it; of a flip, the onset: (after - before) <= 1e-3 after.
+        after: just past it; of a flip, (after - before) <= 1e-3 after.
         sweep: what happens along the whole way.
         rung_shifts: (K,) shift at each rung of the probe's ladder, as a scan measures it.
         shift: from the clean picture to just past the break.
@@ -85,6 +103,7 @@ class Case:
             just past the break; None where there are none.
         pictures: clean, just before and just past the break, (3, c, h, w) in [0, 1].
         saliency: of the clean class's logit at the same three, (3, h, w); None where none is had.
+        course: how the flip stands to the scan's onset, and whether it flips back.
         notes: what was left out, and why.
         random: whether the same picture gets another answer in a second run; then no flip is
             claimed, for chance makes flips, too.
@@ -109,8 +128,16 @@ class Case:
     gradient_turn: float | None
     pictures: Tensor
     saliency: Tensor | None
+    course: Course = Course()
     notes: tuple[str, ...] = ()
     random: bool = False
+
+    @property
+    def onset(self) -> float:
+        """Where it flips: as the scan's tables have it, unless the sides know it more closely."""
+        told = self.course.onset
+        within = told is not None and self.before.strength <= told <= self.after.strength
+        return told if told is not None and within else self.after.strength
 
     @property
     def shown(self) -> tuple[int, ...]:

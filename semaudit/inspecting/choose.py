@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from semaudit.errors import AuditError, PluginError, UsageError, did_you_mean
 from semaudit.inspecting.reopen import Recorded
-from semaudit.layout import NOISE_FLOOR_FAMILY
+from semaudit.layout import NOISE_FLOOR_FAMILY, Track
 from semaudit.perturbations import get, registered
 from semaudit.perturbations.registry import ladder_fault
-from semaudit.probes import Probe, load_probes
+from semaudit.probes import Probe, load_probes, no_such_probe
 from semaudit.report.document import Probed, Report
 from semaudit.store import Samples
 
@@ -27,12 +27,14 @@ class Chosen:
         label: its class, if it has one.
         probe: the name of the probe.
         shifts: what the audit measured at each rung of it.
+        onset: where the audit has the flip; None where it has none.
     """
 
     image_id: str
     label: int | None
     probe: str
     shifts: NDArray[np.float64]
+    onset: float | None
 
 
 def choose(
@@ -55,14 +57,16 @@ def choose(
     names = [layout.tracks[t].name for t in tracks]
     if probe is not None:
         if probe not in names:
-            near = did_you_mean(probe, names) or f"; it ran {', '.join(names)}"
-            raise UsageError(f"--probe {probe}: the audit ran no probe of that name{near}")
+            raise UsageError(
+                f"--probe {probe}: {_not_run(probe, [layout.tracks[t] for t in tracks])}"
+            )
         tracks = [tracks[names.index(probe)]]
     if not tracks:
         raise UsageError("the audit ran no probe but the noise floor: there is nothing to inspect")
     ids = samples.image_ids()
     shifts = np.asarray(samples.rung("shift"), dtype=np.float64)
     flips = np.nan_to_num(np.asarray(samples.rung("flip"), dtype=np.float64))
+    onsets = samples.path("onset")
     labels = samples.image("label")
     rows = [_row(picture, ids)] if picture is not None else _worst(report, ids, shifts, worst)
 
@@ -76,8 +80,17 @@ def choose(
         track = max(tracks, key=lambda t: rank(row, t))
         label = None if np.isnan(labels[row]) else int(labels[row])
         name, span = layout.tracks[track].name, layout.spans[track]
-        found.append(Chosen(ids[row], label, name, shifts[row, span]))
+        onset = None if np.isnan(onsets[row, track]) else float(onsets[row, track])
+        found.append(Chosen(ids[row], label, name, shifts[row, span], onset))
     return found
+
+
+def _not_run(probe: str, ran: Sequence[Track]) -> str:
+    if any(track.family == probe for track in ran):
+        return f"{no_such_probe(probe, ran)} (those of it that the audit ran)"
+    names = [track.name for track in ran]
+    near = did_you_mean(probe, names) or f"; it ran {', '.join(names)}"
+    return f"the audit ran no probe of that name{near}"
 
 
 def _row(picture: str, ids: Sequence[str]) -> int:

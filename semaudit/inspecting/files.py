@@ -16,12 +16,10 @@ from typing import Any
 from semaudit import __version__
 from semaudit.errors import UsageError
 from semaudit.files import appearing_file, folders_made
-from semaudit.folder import CASES
+from semaudit.folder import CASE_NUMBERS, CASES
 from semaudit.inspecting.again import Inspection
 from semaudit.inspecting.case import Case, Side
 from semaudit.inspecting.picture import draw
-
-NUMBERS = "cases.json"
 
 _LONGEST = 60  # characters of an id in a file's name
 
@@ -68,12 +66,12 @@ def write(found: Inspection, out: Path) -> list[Path]:
             (case, stack.enter_context(appearing_file(file)))
             for case, file in zip(found.cases, files, strict=True)
         ]
-        numbers = stack.enter_context(appearing_file(out / NUMBERS))
+        numbers = stack.enter_context(appearing_file(out / CASE_NUMBERS))
         for case, work in pairs:
             draw(case, work)
         text = json.dumps(_document(found, files), indent=1, allow_nan=False)
         numbers.write_text(f"{text}\n", encoding="utf-8")
-    return [*files, out / NUMBERS]
+    return [*files, out / CASE_NUMBERS]
 
 
 def _document(found: Inspection, files: Sequence[Path]) -> dict[str, Any]:
@@ -108,7 +106,10 @@ def as_json(case: Case) -> dict[str, Any]:
             "searched": case.searched,
         },
         "flips": case.flips,
-        "onset": case.after.strength if case.flips else None,
+        "onset": case.onset if case.flips else None,
+        "onset_of_the_scan": case.course.onset,
+        "flips_early_at": case.course.early,
+        "flips_back_by": case.course.back,
         "clean": _side(case, case.clean),
         "before": _side(case, case.before),
         "after": _side(case, case.after),
@@ -145,4 +146,4 @@ def _side(case: Case, side: Side) -> dict[str, Any]:
     }
 
 
-__all__ = ["CASES", "NUMBERS", "as_json", "check_folder", "file_name", "write"]
+__all__ = ["CASES", "CASE_NUMBERS", "as_json", "check_folder", "file_name", "write"]

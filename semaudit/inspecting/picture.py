@@ -12,7 +12,7 @@ import numpy as np
 from semaudit.inspecting import words
 from semaudit.inspecting.case import Array, Case
 from semaudit.inspecting.pixels import amplified, brightest, pixels
-from semaudit.report.text import printable, similarity
+from semaudit.report.text import printable, similarity, strength
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Told apart by the colour-blind too (Okabe and Ito 2008)."""
@@ -71,9 +71,8 @@ def _claim(figure: Any, case: Case) -> None:
 def _curves(axes: Any, case: Case) -> None:
     sweep, top = case.sweep, float(case.sweep.strengths[-1])
     at = case.after.strength if case.flips else (case.before.strength + case.after.strength) / 2
-    for x in case.probe.ladder:
-        if x <= top:
-            axes.axvline(x, color="#d8d8d8", linewidth=0.8, zorder=0)
+    for x in _rungs(case):
+        axes.axvline(x, color="#d8d8d8", linewidth=0.8, zorder=0)
     if not case.flips and case.leap:
         axes.axvspan(case.before.strength, case.after.strength, color="#f0e442", alpha=0.45, lw=0)
     if case.flips:
@@ -88,14 +87,16 @@ def _curves(axes: Any, case: Case) -> None:
     if case.flips or case.leap:
         share = at / top
         side = "left" if share < 0.2 else "right" if share > 0.8 else "center"
-        said = words.where(case).removeprefix("nowhere; ")
+        back = "" if case.course.back is None else "; it flips back"
+        said = words.where(case).removeprefix("nowhere; ") + back
         axes.annotate(
             f"flips {said}" if case.flips else said, (at, 1.0), xytext=(0, 4),
             xycoords=("data", "axes fraction"), textcoords="offset points",
             ha=side, va="bottom", fontsize=10, color=_INK, weight="bold",
         )  # fmt: skip
     axes.set_xlim(0, top)
-    _rung_labels(axes, case, top)
+    if not case.searched:
+        _rung_labels(axes, case, top)
     axes.set_xlabel(f"strength{_unit(case)}", fontsize=9.5, color=_INK, parse_math=False)
     if case.activation == "none":
         axes.set_ylabel("shift, (1 - cosine) / 2", fontsize=9.5, color=_INK)
@@ -129,9 +130,14 @@ def _lines(case: Case) -> list[tuple[str, Array, Array, list[float]]]:
     return lines
 
 
+def _rungs(case: Case) -> tuple[float, ...]:
+    """The rungs that lie on the way; none of a search, whose radii have ways of their own."""
+    return () if case.searched else case.probe.ladder
+
+
 def _rung_labels(axes: Any, case: Case, top: float) -> None:
     """Tick every rung; label those that have room, from the last one down."""
-    rungs = [0.0, *(x for x in case.probe.ladder if x <= top)]
+    rungs = [0.0, *_rungs(case)]
     labelled = [rungs[-1]]
     for x in reversed(rungs[:-1]):
         if labelled[-1] - x >= _CLOSEST * top:
@@ -142,6 +148,9 @@ def _rung_labels(axes: Any, case: Case, top: float) -> None:
 def _unit(case: Case) -> str:
     unit = case.probe.unit
     ladder = "ticks: the ladder's rungs"
+    if case.searched:
+        end = strength(float(case.sweep.strengths[-1]))
+        ladder = f"along the straight way to the change found at {end}"
     return f" ({_short(unit, 80)}; {ladder})" if unit else f" ({ladder})"
 
 
@@ -152,7 +161,7 @@ def _panels(case: Case) -> list[tuple[str, str, Array, str | None, float]]:
     grey = "gray"
     moved = case.moved
     past = "just past the break" if case.flips else "after the steepest step"
-    at = words.strength(case.after.strength)
+    at = strength(case.after.strength)
     panels: list[tuple[str, str, Array, str | None, float]] = [
         ("clean", _short(words.clean_answer(case), 34), pixels(clean), grey, 1.0),
         (past, f"strength {at}", pixels(changed), grey, 1.0),

@@ -177,7 +177,7 @@ def open_again(audit: Path, report: Report, recorded: Recorded) -> tuple[Classif
         )
     place = resolve(settings)
     try:
-        classifier = open_model(settings.model, settings.data, settings, place)
+        classifier = open_model(settings.model, settings.data, settings, place).folded()
     except (ModelError, UsageError) as error:
         again = ""
         if recorded.unsafe and not settings.unsafe_load:

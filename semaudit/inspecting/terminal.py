@@ -10,7 +10,7 @@ from rich.text import Text
 
 from semaudit.inspecting import words
 from semaudit.inspecting.case import Case
-from semaudit.report.text import printable
+from semaudit.report.text import printable, strength
 
 
 def print_case(case: Case, console: Console, *, number: int, file: str | None = None) -> None:
@@ -46,6 +46,7 @@ def _facts(case: Case) -> list[tuple[str, str, str]]:
         facts[-1] = ("flips", words.where(case), "bold yellow")
     if case.activation == "none":
         facts[-1] = ("breaks", words.where(case), "bold")
+    facts += [("", line, "yellow") for line in words.course(case)]
     if words.turned(case):
         facts.append(("answer", words.turned(case), "bold" if case.flips else ""))
     facts += [
@@ -69,7 +70,7 @@ def sides(case: Case) -> tuple[str, str]:
     """What the two sides of the break are called."""
     if case.flips:
         return "just before", "just past"
-    return f"at {words.strength(case.before.strength)}", f"at {words.strength(case.after.strength)}"
+    return f"at {strength(case.before.strength)}", f"at {strength(case.after.strength)}"
 
 
 def _plain(content: str, style: str = "") -> Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,6 +37,20 @@ class Way:
     def top(self) -> float:
         """The strength at its end."""
         return self.ladder[-1]
+
+    def bracket(self, flipped: Sequence[bool]) -> tuple[float, float] | None:
+        """Between which strengths a scan looks for the onset, from whether each rung flips.
+
+        From the rung before the first that flips; to a change that was looked for straight from
+        the clean picture. None where no rung flips.
+        """
+        searched = self.rung_shifts is not None
+        rungs = [len(self.ladder) - 1] if searched else range(len(self.ladder))
+        first = next((k for k in rungs if flipped[k]), None)
+        if first is None:
+            return None
+        before = 0.0 if searched or not first else self.ladder[first - 1]
+        return before, self.ladder[first]
 
 
 def way_of(classifier: Classifier, probe: Probe, clean: View, draw: Draw, hunt: Hunt) -> Way:

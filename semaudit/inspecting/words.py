@@ -6,23 +6,10 @@ import math
 from dataclasses import replace
 
 from semaudit.inspecting.case import Case
-from semaudit.report.text import number, percent, similarity
+from semaudit.report.text import number, percent, probability, similarity, strength
 
 LEAP = 0.5
 """From this share of the whole way on, the break is called a leap."""
-
-
-def strength(value: float) -> str:
-    """A strength, to the thousandth that it is known to."""
-    return f"{value:.4g}"
-
-
-def probability(value: float) -> str:
-    """A probability in percent; not 0 or 100 unless it is."""
-    shown = 100 * value
-    if 0 < shown < 0.05:
-        return "< 0.1 %"
-    return "> 99.9 %" if 99.95 <= shown < 100 else f"{shown:.1f} %"
 
 
 def label(case: Case) -> str:
@@ -49,8 +36,37 @@ def clean_answer(case: Case) -> str:
 
 def of_ladder(case: Case) -> str:
     """How far the ladder goes, and what its strengths are."""
+    if case.searched:
+        return _of_search(case)
     unit = f": {case.probe.unit}" if case.probe.unit else ""
     return f"of a ladder to {strength(case.probe.ladder[-1])}{unit}"
+
+
+def _of_search(case: Case) -> str:
+    """What a strength is on the way to a change that was looked for, and at which radii it was."""
+    radii = ", ".join(strength(radius) for radius in case.probe.ladder)
+    unit = f": {case.probe.unit}" if case.probe.unit else ""
+    which = "" if case.course.onset is None else ", the first that flips"
+    return (
+        f"along the straight way to the change found at radius {strength(_end(case))}{which}; "
+        f"radii of the search {radii}{unit}"
+    )
+
+
+def course(case: Case) -> list[str]:
+    """What the way does besides the flip that is told, a line each."""
+    told = case.course
+    if not case.flips:
+        return []
+    said = []
+    if told.onset is None:
+        said.append("the scan has no flip here, for it looks at the rungs alone")
+    if told.early is not None:
+        early = strength(told.early)
+        said.append(f"another answer already at {early}, and the clean one again before this flip")
+    if told.back is not None:
+        said.append(f"it flips back: the clean answer again at {strength(told.back)}")
+    return said
 
 
 def where(case: Case) -> str:
@@ -59,7 +75,10 @@ def where(case: Case) -> str:
     if case.flips:
         if case.before.strength == 0:
             return f"at any strength: already at {after}"
-        return f"at {after}"
+        told = case.course.onset
+        if told is None or strength(told) == strength(case.onset):
+            return f"at {strength(case.onset)}"
+        return f"at {strength(told)}, to the scan; more exactly at {strength(case.onset)}"
     if case.random:
         return "cannot be told: the answer is random here"
     if not case.leap:

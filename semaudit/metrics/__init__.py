@@ -16,6 +16,7 @@ decorators `rung_metric`, `path_metric` and `image_metric`, which are its interf
 from __future__ import annotations
 
 from semaudit.metrics import derived, gradients, inputs, outputs, paths, transport
+from semaudit.metrics.pixels import precise
 from semaudit.metrics.registry import (
     GATEABLE,
     IMAGE_FUNCTIONS,
@@ -28,7 +29,7 @@ from semaudit.metrics.registry import (
     path_metric,
     rung_metric,
 )
-from semaudit.metrics.views import Path, Rung, View, precise
+from semaudit.metrics.views import Path, Rung, View
 
 __all__ = [
     "GATEABLE",

@@ -7,7 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from semaudit.metrics.views import precise
+
+def precise(device: torch.device) -> torch.dtype:
+    """The dtype that outputs are compared in: float64, but float32 on MPS, which has no other."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def over_pixels(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:

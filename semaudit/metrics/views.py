@@ -13,15 +13,12 @@ from torch import Tensor
 
 from semaudit import divergence
 from semaudit.metric import Activation
+from semaudit.metrics.moves import Moved, moved, size
+from semaudit.metrics.pixels import over_pixels
 from semaudit.metrics.ssim import Reference, reference
 
 if TYPE_CHECKING:
     from semaudit.taxonomy import Taxonomy
-
-
-def precise(device: torch.device) -> torch.dtype:
-    """The dtype that outputs are compared in: float64, but float32 on MPS, which has no other."""
-    return torch.float32 if device.type == "mps" else torch.float64
 
 
 @dataclass(frozen=True)
@@ -196,6 +193,21 @@ class Rung:
     def difference(self) -> Tensor:
         """Perturbed less clean images, (n, c * h * w)."""
         return (self.current.images - self.clean.images).flatten(1)
+
+    @cached_property
+    def distance(self) -> Tensor:
+        """L2 length of the difference, (n,)."""
+        return over_pixels(size, self.difference)
+
+    @cached_property
+    def gradient_moved(self) -> Moved | None:
+        """How the input gradient moved; None where none was taken."""
+        return moved(self.clean.gradient, self.current.gradient)
+
+    @cached_property
+    def loss_gradient_moved(self) -> Moved | None:
+        """How that of the loss did."""
+        return moved(self.clean.loss_gradient, self.current.loss_gradient)
 
 
 @dataclass(frozen=True)

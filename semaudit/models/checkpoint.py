@@ -37,13 +37,13 @@ def open_checkpoint(path: Path, opening: Opening, reading: Reading) -> Opened:
 
     Raises:
         ModelError: the file cannot be read as tensors, or no architecture fits them.
-        UsageError: several fit, and none is named.
+        UsageError: several fit, and none is named; or what is named does not fit.
     """
     contents = read(path, use_ema=opening.use_ema, unsafe=opening.unsafe)
     if contents.module is not None:
         return _whole(contents, contents.module)
     if opening.arch is not None and is_factory(opening.arch):
-        return _into_factory(contents, opening)
+        return _into_factory(contents, opening, reading)
     choice = single(contents, fitting(contents, opening.arch))
     taken, refused = believable_arguments(contents.metadata.model_args)
     with _blaming_settings(opening, reading):
@@ -67,14 +67,13 @@ def open_checkpoint(path: Path, opening: Opening, reading: Reading) -> Opened:
 
 @contextmanager
 def _blaming_settings(opening: Opening, reading: Reading) -> Iterator[None]:
-    """What does not fit a recognised architecture under settings of its sizes is a wrong setting.
-
-    Where `--arch` is given too, that may be what is wrong: nothing is blamed.
+    """What does not fit the architecture or the sizes that the user gave is a wrong setting.
 
     Raises:
         UsageError: naming them.
     """
     given = {
+        "--arch": opening.arch,
         "--num-classes": reading.num_classes,
         "--in-chans": reading.in_chans,
         "--input-size": reading.overrides.input_size,
@@ -85,7 +84,7 @@ def _blaming_settings(opening: Opening, reading: Reading) -> Iterator[None]:
     try:
         yield
     except ModelError as error:
-        if not flags or opening.arch:
+        if not flags:
             raise
         raise UsageError(f"{error}\n(under {' and '.join(flags)})") from error
 
@@ -104,10 +103,14 @@ def require_known_arch(arch: str | None) -> None:
     """Refuse an architecture that timm does not know, unless another than timm builds it.
 
     Raises:
-        ModelError: naming the nearest that it does.
+        UsageError: naming the nearest that it does.
     """
-    if arch is not None and not (arch.startswith(TORCHVISION) or is_factory(arch)):
+    if arch is None or arch.startswith(TORCHVISION) or is_factory(arch):
+        return
+    try:
         require_known(arch)
+    except ModelError as error:
+        raise UsageError(f"--arch {arch}: {error}") from error
 
 
 def _provenance(contents: Contents) -> Provenance:
@@ -134,11 +137,12 @@ def _whole(contents: Contents, module: nn.Module) -> Opened:
     )
 
 
-def _into_factory(contents: Contents, opening: Opening) -> Opened:
+def _into_factory(contents: Contents, opening: Opening, reading: Reading) -> Opened:
     """Weights into a module that the user's own code builds."""
     arch = str(opening.arch)
     opened = open_factory(arch, model_kwargs=opening.model_kwargs)
-    how = _load(contents, arch, contents.state, opened.module)
+    with _blaming_settings(opening, reading):
+        how = _load(contents, arch, contents.state, opened.module)
     return replace(
         opened,
         name=contents.file.name,

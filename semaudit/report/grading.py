@@ -59,6 +59,18 @@ def stops_as_degenerate(report: Report) -> bool:
     )
 
 
+def unsettled(
+    verdicts: Sequence[Verdict], *, degenerate: bool, accept_inconclusive: bool
+) -> list[Verdict]:
+    """The verdicts that need a person: all but passes, and what is inconclusive and accepted."""
+    fine = (Grade.PASSED, Grade.ACCEPTED)
+    return [
+        each
+        for each in verdicts
+        if grade(each, degenerate=degenerate, accepted=accept_inconclusive) not in fine
+    ]
+
+
 def exit_code(
     verdicts: Sequence[Verdict], *, degenerate: bool, accept_inconclusive: bool, exit_zero: bool
 ) -> int:

@@ -98,7 +98,7 @@ def _code(hexadecimal: str) -> str:
 def verdicts_to_markdown(verdicts: Sequence[Verdict]) -> str:
     """Return the gates, judged, the failed ones first."""
     ordered = sorted(verdicts, key=lambda verdict: _ORDER.index(verdict.outcome))
-    verdicts_table = table(text.VERDICT_HEADERS, text.verdict_rows(ordered))
+    verdicts_table = table(*text.verdict_table(ordered))
     return f"## Gates\n\n{verdicts_table}\n\n{text.GATE_NOTE}"
 
 

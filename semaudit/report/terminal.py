@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +22,11 @@ FILE_WIDTH = 132
 
 WIDE = 112
 """Columns that the tables need to show all that they have."""
+
+_ENDLESS = 10_000
+_GATE = 30
+"""Columns that a gate gets before what is said of it: a limit is not to be broken in two."""
+
 _STYLES = {
     "pass": "bold green",
     "fail": "bold red",
@@ -43,9 +49,10 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     _print_facts(report, console)
     for warning in report.warnings:
         console.print(plain(f"warning: {text.short(warning, text.LONGEST_NOTE)}", "bold red"))
-    for doubt in text.doubts(report):
+    doubts, notes = text.said_once(report)
+    for doubt in doubts:
         console.print(plain(f"untrustworthy: {doubt}", "bold red"))
-    for note in text.notes(report):
+    for note in notes:
         console.print(plain(f"note: {note}", "yellow"))
     console.print()
     rows = text.probe_rows(report)
@@ -83,8 +90,10 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
     """Print the gates, judged."""
     if not verdicts:
         return
-    table = make_table("Gates", text.VERDICT_HEADERS, ())
-    for outcome, *cells in text.verdict_rows(verdicts):
+    headers, rows = text.verdict_table(verdicts)
+    table = make_table("Gates", headers, ())
+    table.columns[1].min_width = min(_GATE, max(len(row[1]) for row in rows))
+    for outcome, *cells in rows:
         verdict = Text(outcome.upper(), style=_STYLES[outcome])
         table.add_row(verdict, *(plain(cell) for cell in cells))
     console.print(table)
@@ -95,8 +104,11 @@ def print_changes(baseline: Baseline | None, console: Console) -> None:
     """Print what changed since the baseline, if there is one."""
     if baseline is None:
         return
-    rows = text.change_rows(baseline)
-    console.print(make_table("Since the baseline", text.CHANGE_HEADERS, rows))
+    forms = [(text.CHANGE_HEADERS, text.change_rows(baseline)), *text.narrower_changes(baseline)]
+    tables = [make_table("Since the baseline", headers, rows) for headers, rows in forms]
+    endless = console.options.update(max_width=_ENDLESS)
+    fits = (t for t in tables if console.measure(t, options=endless).maximum <= console.width)
+    console.print(next(fits, tables[-1]))
     print_facts(text.change_facts(baseline), console)
     console.print(Text(f"{text.CHANGE_NOTE}\n", style="dim"))
 
@@ -119,8 +131,8 @@ def print_facts(facts: Sequence[tuple[str, str]], console: Console) -> None:
     """Print (name, text) in two columns."""
     grid = Table.grid(padding=(0, 2))
     for name, value in facts:
-        grid.add_row(Text(f"  {name}"), plain(value))
-    console.print(grid)
+        grid.add_row(plain(name), plain(value))
+    console.print(Padding(grid, (0, 0, 0, 2)))
 
 
 def _print_facts(report: Report, console: Console) -> None:

@@ -88,11 +88,10 @@ def _limit(
     name, at_most = subject
     bound = _bound(f"{name}{'<=' if at_most else '>='}0.5", samples, report, audit)
     numbers = values(samples, bound.metric, [bound.part])[:, 0]
-    low, high = statistics.mean_evidence(numbers, bound.bounds).interval(gates.ALPHA / count)
-    mean = float(numbers.mean())
-    wide = (
-        f"its interval, {number(low)} to {number(high)}, is too wide for {len(numbers):,} pictures"
-    )
+    found = statistics.mean_evidence(numbers, bound.bounds)
+    low, high = found.interval(gates.ALPHA / count)
+    mean = found.value
+    wide = f"its interval, {number(low)} to {number(high)}, is too wide for {found.n:,} pictures"
     if at_most:
         half = bound.bounds[1] / 2
         limit = readable(high * (1 + HEADROOM), up=True)

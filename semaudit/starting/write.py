@@ -13,18 +13,26 @@ from semaudit.files import appearing_file, check_file_below, folders_made
 from semaudit.settingsources import YAML_FILE
 from semaudit.starting.configuration import configuration, elsewhere, settings_of
 from semaudit.starting.proposing import Proposal, propose
-from semaudit.starting.workflow import WORKFLOW
+from semaudit.starting.workflow import PLACEHOLDER, source, workflow
 
 WORKFLOW_FILE = Path(".github/workflows/semaudit.yml")
 
 
 @dataclass(frozen=True)
 class Started:
-    """What was written, the limits that were proposed, and the paths that lead elsewhere."""
+    """What was written.
+
+    Attributes:
+        files: that are there now.
+        proposal: the limits that were proposed.
+        elsewhere: the paths that lead out of the folder.
+        unknown: what the workflow holds in place of where semaudit comes from, if that is unknown.
+    """
 
     files: tuple[Path, ...]
     proposal: Proposal
     elsewhere: Mapping[str, str]
+    unknown: str | None
 
 
 def start(folder: Path, audit: Path | None, given: dict[str, Any], *, force: bool) -> Started:
@@ -40,7 +48,8 @@ def start(folder: Path, audit: Path | None, given: dict[str, Any], *, force: boo
         UsageError: one is there, or cannot be written.
         AuditError: the audit cannot be read.
     """
-    texts = {folder / YAML_FILE: "", folder / WORKFLOW_FILE: WORKFLOW}
+    installed = source()
+    texts = {folder / YAML_FILE: "", folder / WORKFLOW_FILE: workflow(installed)}
     for path in texts:
         if path.exists() and not force:
             raise UsageError(f"{path} is there already; --force replaces it")
@@ -57,4 +66,5 @@ def start(folder: Path, audit: Path | None, given: dict[str, Any], *, force: boo
         for path, content in texts.items():
             stack.enter_context(folders_made(path.parent))
             stack.enter_context(appearing_file(path)).write_text(content, encoding="utf-8")
-    return Started(tuple(texts), proposal, elsewhere(holding))
+    unknown = installed if installed == PLACEHOLDER else None
+    return Started(tuple(texts), proposal, elsewhere(holding), unknown)

@@ -25,6 +25,7 @@ from semaudit.report import text
 from semaudit.report.document import Changed, Report
 from semaudit.report.file import read_report
 from semaudit.report.html import to_html
+from semaudit.report.html.words import shown as on_page
 from semaudit.report.markdown import to_markdown
 from semaudit.report.terminal import print_report
 
@@ -140,11 +141,35 @@ def test_terminal_and_markdown_say_the_same(report: Report) -> None:
     assert said in markdown
 
 
+@pytest.mark.parametrize("width", [80, 100, 132, 200])
+def test_changes_fit_the_terminal(report: Report, width: int) -> None:
+    assert report.baseline is not None
+    table = shown(report, width).partition("Since the baseline")[2].partition("\n  baseline")[0]
+    lines = [line for line in table.splitlines() if "[" in line]
+    rows = text.change_rows(report.baseline)
+    assert len(lines) == len(rows)  # none is folded
+    for line, row in zip(lines, rows, strict=True):
+        assert row[0] in line
+        assert row[2] in line
+    # Less and less is shown: all, then and now of the two main figures, their differences alone.
+    assert ("unchanged" in table, " to " in table, "fixed" in table) == {
+        200: (True, True, True),
+        132: (False, True, False),
+        100: (False, False, True),
+        80: (False, False, False),
+    }[width]
+
+
+def test_a_limit_is_not_broken_in_two(report: Report) -> None:
+    gates = shown(report, 80).partition("Gates")[2]
+    assert all(each.gate in gates for each in report.verdicts)
+
+
 def test_the_page_says_the_same(report: Report) -> None:
     assert report.baseline is not None
     page = html.unescape(to_html(report, None))
     for row in text.change_rows(report.baseline):
-        assert all(cell in page for cell in row)
+        assert all(on_page(cell) in page for cell in row)
     assert 'id="baseline"' in page
 
 

@@ -60,7 +60,7 @@ print(benchmark.rise(sys.argv[2], int(sys.argv[3]), sys.argv[4]))
 
 def ready(batch_size: int, folder: Path) -> tuple[Classifier, torch.Tensor]:
     """The demo's classifier and real photographs in [0, 1]."""
-    classifier = _load("tf_efficientnet_lite0").place(torch.device("cpu"))
+    classifier = _load("tf_efficientnet_lite0").place(torch.device("cpu")).folded()
     source = images.open_pictures(
         pictures(batch_size, folder),
         classifier.preprocessing,

@@ -138,7 +138,7 @@ def compare(name: str, data: Path, settings: dict[str, Any], rounds: int, consol
     classifier = _load(name)
     placed = classifier.place(
         place.device, amp_dtype=place.amp_dtype, channels_last=place.channels_last
-    )
+    ).folded()
 
     def scan() -> semaudit.Audit:
         return semaudit.scan(classifier, data, **settings)

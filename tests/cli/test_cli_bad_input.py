@@ -152,11 +152,13 @@ def test_an_unknown_timm_name_names_the_nearest(cli: Run, pictures: Path) -> Non
 
 
 def test_an_unknown_architecture_names_the_nearest(refused: Refused) -> None:
-    assert "(did you mean 'test_vit'?)" in refused(3, "--arch", "test_vitt")
+    assert "(did you mean 'test_vit'?)" in refused(2, "--arch", "test_vitt")
+    said = refused(2, "--arch", "torchvision:resnt18")
+    assert "(did you mean 'resnet18'?)" in said
 
 
 def test_the_wrong_architecture_names_what_does_not_fit(refused: Refused) -> None:
-    said = refused(3, "--arch", "test_resnet")
+    said = refused(2, "--arch", "test_resnet")
     assert "does not fit test_resnet: 0 of" in said
     assert "missing" in said
     assert "unexpected" in said
@@ -166,6 +168,12 @@ def test_the_wrong_architecture_names_what_does_not_fit(refused: Refused) -> Non
 def test_a_limit_needs_pictures(cli: Run, checkpoint: Path) -> None:
     ended = cli("scan", str(checkpoint), "--fail-on", "flip_rate<=0.1")
     assert (ended.code, "a smoke test" in ended.stderr) == (2, True)
+
+
+def test_sizes_that_do_not_fit_under_a_named_architecture(refused: Refused) -> None:
+    said = refused(2, "--arch", ARCH, "--num-classes", "3")
+    assert "misshapen" in said
+    assert "(under --arch and --num-classes" in said
 
 
 def test_a_checkpoint_of_no_known_architecture(cli: Run, tmp_path: Path) -> None:

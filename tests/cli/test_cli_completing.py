@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 import pytest
-from shared import Run, importing
+from shared import Run, console_script, importing
 
 
 @pytest.mark.parametrize(
@@ -16,6 +18,10 @@ from shared import Run, importing
         ("semaudit scan --select quick,photo", ["quick,photometric"]),
         ("semaudit scan --ignore low_", ["low_band_noise", "low_sun"]),
         ("semaudit scan --fail-on flip", ["flip_rate"]),
+        ("semaudit gate audit --fail-on new", ["new_flips"]),
+        ("semaudit report audit --format m", ["markdown"]),
+        ("semaudit scan --format ju", ["junit"]),
+        ("semaudit models d", ["describe"]),
     ],
 )
 def test_completion(words: str, found: list[str], process: Run) -> None:
@@ -35,4 +41,19 @@ def test_completion(words: str, found: list[str], process: Run) -> None:
 def test_it_installs_itself(process: Run) -> None:
     shown = process("--show-completion", "bash", program=(sys.executable, "-m", "semaudit"))
     assert "--install-completion" in process("--help").stdout
-    assert "Traceback" not in shown.stderr
+    assert "_SEMAUDIT_COMPLETE" in shown.stdout
+
+
+def test_in_a_real_shell(process: Run) -> None:
+    """Names come from semaudit; where it has none, as of files, bash goes on by itself."""
+    script = (
+        'eval "$1"; complete -p semaudit; COMP_WORDS=(semaudit repro); COMP_CWORD=1\n'
+        "_semaudit_completion semaudit; echo ${COMPREPLY[*]}"
+    )
+    shown = process("--show-completion", "bash", program=(sys.executable, "-m", "semaudit"))
+    bash = ("bash", "--norc", "-c", script, "bash", shown.stdout)
+    path = f"{Path(console_script()).parent}{os.pathsep}{os.environ['PATH']}"
+    ended = process(program=bash, PATH=path)
+    declared, found = ended.stdout.splitlines()
+    assert declared == "complete -o default -F _semaudit_completion semaudit"
+    assert found == "reproduce"

@@ -101,6 +101,14 @@ def test_which_model_and_which_pictures(cli: Run) -> None:
     assert ended.code == 3
 
 
+def test_help_tells_of_fine_tuning_not_of_scans(cli: Run) -> None:
+    said = " ".join(cli("finetune", "--help").stdout.replace("│", " ").split())
+    assert "smoke test" not in said
+    for each in ("Needed, unless --dataset brings pictures", "cannot be trained here"):
+        assert each in said
+    assert said.index("--data ") < said.index("--dataset ")
+
+
 def test_every_field_of_the_recipe_is_an_option_and_no_option_is_nobodys() -> None:
     options = {each.name for each in COMMANDS["finetune"].params}
     assert set(Recipe.model_fields) <= options

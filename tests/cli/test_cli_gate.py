@@ -68,6 +68,33 @@ def test_the_table_and_markdown(cli: Run, audited: Path) -> None:
     assert "| pass | score\\>=20 |" in shown
 
 
+def test_quiet_prints_what_does_not_pass_and_nothing_else(
+    cli: Run, audited: Path, tmp_path: Path
+) -> None:
+    passed, failed, open_ = "score>=20", "logit_distance.p95<=1e-9", "flip_rate<=0.09"
+
+    def quiet(*gates: str, flags: tuple[str, ...] = ()) -> tuple[int, str, str]:
+        ended = cli("gate", str(audited), *limits(*gates), "-q", *flags)
+        return ended.code, ended.stdout, ended.stderr
+
+    assert quiet(passed) == (0, "", "")
+    assert quiet(passed, flags=("--format", "markdown")) == (0, "", "")
+    code, shown, said = quiet(passed, failed)
+    assert (code, said) == (1, "")
+    assert "FAIL" in shown
+    assert failed in shown
+    assert passed not in shown
+    code, shown, _ = quiet(passed, open_)
+    assert (code, open_ in shown, passed in shown) == (4, True, False)
+    assert quiet(open_, flags=("--accept-inconclusive",)) == (0, "", "")
+    # Exit code 0 for the asking hides no failure.
+    code, shown, _ = quiet(failed, flags=("--exit-zero",))
+    assert (code, "FAIL" in shown) == (0, True)
+    # What a program reads is whole.
+    _, shown, _ = quiet(passed, failed, flags=("--format", "json"))
+    assert [each["gate"] for each in json.loads(shown)] == [passed, failed]
+
+
 def test_limits_come_from_the_settings_too(cli: Run, audited: Path, tmp_path: Path) -> None:
     (tmp_path / "semaudit.yaml").write_text("fail_on: [score>=20]\n")
     assert cli("gate", str(audited)).code == 0

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+import torch
 import yaml
+from known_models import ON_CPU, Linear
 from shared import ARCH, Run, paint
 
+import semaudit
 from semaudit.settings import RUNS_CODE, Settings, resolve
-from semaudit.starting.proposing import readable
+from semaudit.starting import workflow
+from semaudit.starting.proposing import propose, readable
+from semaudit.starting.workflow import PLACEHOLDER
+from semaudit.starting.write import WORKFLOW_FILE
+from semaudit.store import IMAGES
 
 
 @pytest.fixture
@@ -50,6 +62,36 @@ def test_the_workflow_is_one(cli: Run, tmp_path: Path) -> None:
     steps = yaml.safe_load(text)["jobs"]["audit"]["steps"]
     assert any(step.get("run") == "semaudit scan --out audit" for step in steps)
     assert "${{" not in "".join(step.get("run", "") for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        (None, PLACEHOLDER),
+        ("{", PLACEHOLDER),
+        ({"url": "file:///home/me/semaudit", "dir_info": {}}, PLACEHOLDER),
+        (("https://example.org/me/semaudit.git", "0" * 40), None),
+        (("ssh://git@example.org/me/semaudit", "0" * 40), PLACEHOLDER),
+        (("https://user:secret@example.org/semaudit", "0" * 40), PLACEHOLDER),
+        (("https://example.org/$(touch hacked)", "0" * 40), PLACEHOLDER),
+        (("https://example.org/semaudit", '0"; touch hacked'), PLACEHOLDER),
+    ],
+)
+def test_the_workflow_installs_from_where_this_came(
+    recorded: object, expected: str | None, cli: Run, tmp_path: Path, monkeypatch: Any
+) -> None:
+    if isinstance(recorded, tuple):
+        vcs = {"vcs": "git", "commit_id": recorded[1]}
+        expected = expected or f"git+{recorded[0]}@{recorded[1]}"
+        recorded = {"url": recorded[0], "vcs_info": vcs}
+    text = recorded if isinstance(recorded, str | None) else json.dumps(recorded)
+    found = SimpleNamespace(read_text=lambda name: text)
+    monkeypatch.setattr(workflow, "distribution", lambda name: found)
+    ended = cli("init")
+    written = (tmp_path / WORKFLOW_FILE).read_text(encoding="utf-8")
+    runs = [step.get("run") for step in yaml.safe_load(written)["jobs"]["audit"]["steps"]]
+    assert f'python -m pip install "{expected}"' in runs
+    assert ("TO DO" in written) == ("to do" in ended.stdout) == (expected == PLACEHOLDER)
 
 
 def test_nothing_is_overwritten(cli: Run, tmp_path: Path) -> None:
@@ -125,6 +167,19 @@ def test_from_an_audit_to_a_failing_job_to_a_passing_one(
     (tmp_path / "semaudit.yaml").write_text(good, encoding="utf-8")
     ended = cli("scan", "--out", "audit", "--quiet")
     assert ended.code == 0, ended
+
+
+def test_pictures_without_a_label_do_not_count(tmp_path: Path) -> None:
+    images = torch.rand(120, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    model, out = Linear((3, 16, 16), 3, seed=1), tmp_path / "audit"
+    data = (images, model(images).argmax(1))
+    semaudit.scan(model, data, select="brightness", out=out, **ON_CPU)
+    table = pd.read_parquet(out / IMAGES)
+    table.loc[60:, ["correct", "label"]] = np.nan
+    table.to_parquet(out / IMAGES)
+    found = propose(out)
+    assert any(limit.startswith("accuracy>=0.") for limit in found.limits), found
+    assert "nan" not in str(found).lower()
 
 
 @pytest.mark.parametrize(

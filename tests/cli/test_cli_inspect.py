@@ -100,10 +100,13 @@ def test_the_onsets_are_the_audit_s(cli: Run, made: Path, tmp_path: Path) -> Non
     assert any(case["flips"] for case in document["cases"])
     for case in document["cases"]:
         onset = onsets[case["image"]]
-        assert case["flips"] >= (not np.isnan(onset))
-        if case["flips"] and not np.isnan(onset):
-            # The sweep may see an earlier flip than the rungs did.
-            assert case["onset"] <= onset * (1 + 2e-3) + 1e-4
+        if np.isnan(onset):
+            assert case["onset_of_the_scan"] is None
+            continue
+        assert case["flips"]
+        assert case["onset_of_the_scan"] == onset
+        step = 1e-3 * case["probe"]["ladder"][-1]
+        assert onset - step <= case["onset"] <= onset * (1 + 1e-5)
 
 
 def test_one_picture_and_a_searched_probe(cli: Run, made: Path, tmp_path: Path) -> None:
@@ -113,6 +116,10 @@ def test_one_picture_and_a_searched_probe(cli: Run, made: Path, tmp_path: Path) 
     )
     assert (ended.code, ended.stderr) == (0, "")
     assert "adversarial, looked for" in ended.stdout
+    shown = " ".join(ended.stdout.split())
+    assert "along the straight way to the change found at radius 0.00" in shown
+    assert "radii of the search" in shown
+    assert "of a ladder" not in shown
     assert "warning" not in ended.stdout
     assert "\n2. " not in ended.stdout
     document = json.loads((tmp_path / "deep/down/cases.json").read_text(encoding="utf-8"))
@@ -128,6 +135,8 @@ def test_an_unknown_picture_probe_or_number(cli: Run, made: Path) -> None:
     refused(cli("inspect", audit, "--picture", "../../x"), 2, "no picture of that id")
     refused(cli("inspect", audit, "--probe", "brightnes"), 2, "did you mean 'brightness'")
     refused(cli("inspect", audit, "--probe", "identity"), 2, "ran no probe of that name")
+    family = cli("inspect", audit, "--probe", "noise")
+    refused(family, 2, "--probe noise: 'noise' is a family", "one of its probes: gaussian_noise")
     refused(cli("inspect", audit, "--picture", "a/0.png", "--worst", "1"), 2, "give one of them")
     assert cli("inspect", audit, "--worst", "0").code == 2
     refused(cli("inspect", audit, "--worst", "11"), 2, "a report names its 10 worst")

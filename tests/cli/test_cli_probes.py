@@ -519,3 +519,6 @@ def test_an_unknown_probe_names_the_nearest(cli: Run) -> None:
     ended = cli("probes", "show", "gausian_blur")
     assert (ended.code, ended.stdout) == (2, "")
     assert "no probe is called 'gausian_blur' (did you mean 'gaussian_blur'?)" in ended.stderr
+    ended = cli("probes", "show", "blur")
+    assert ended.code == 2
+    assert "'blur' is a family, not a probe; name one of its probes: gaussian_blur" in ended.stderr

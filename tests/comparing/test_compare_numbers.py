@@ -262,8 +262,13 @@ def test_what_only_one_model_has_a_value_of_counts_for_neither(
     gap = one["gradient_turn"].isna() | other["gradient_turn"].isna()
     for frame in (one, other):
         frame["gradient_turn"] = frame["gradient_turn"].astype("float64").mask(gap)
-    each = semaudit.compare(before, copy).change("gradient_turn", "family", "noise")
+    compared = semaudit.compare(before, copy)
+    each = compared.change("gradient_turn", "family", "noise")
     assert each is not None
+    (said,) = (note for note in compared.notes if note.startswith("gradient_turn: "))
+    lost = len(measured[::3])
+    assert f"before has none in 0, after in {lost:,} (a gradient that is 0" in said
+    assert said.startswith(f"gradient_turn: {lost:,} of {len(measured):,} values")
     first, second = (folded(frame, "gradient_turn", ["noise"]) for frame in (one, other))
     assert each.before == pytest.approx(first.mean())
     assert each.after == pytest.approx(second.mean())
@@ -363,6 +368,10 @@ def test_labels_of_some_pictures(before: Path, tmp_path: Path) -> None:
         values = [None if k % 3 else v for k, v in enumerate(table[name].to_pylist())]
         table = replaced(table, name, values)
     pq.write_table(table, copy / "images.parquet")
-    each = semaudit.compare(copy, copy).change("accuracy", "clean")
+    compared = semaudit.compare(copy, copy)
+    each = compared.change("accuracy", "clean")
     assert each is not None
-    assert each.difference.n == len(range(0, len(labels), 3))
+    known = len(range(0, len(labels), 3))
+    assert each.difference.n == known
+    without = f"accuracy: {len(labels) - known} of {len(labels)} pictures have no label"
+    assert without in compared.notes

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 import semaudit
 from semaudit.comparing.document import Change, Comparison
 from semaudit.errors import AuditError, ModelError, SemauditError, UsageError
-from semaudit.finetuning.pictures import order_of, part_of, split
+from semaudit.finetuning.parts import part_of
+from semaudit.finetuning.pictures import order_of, split
 from semaudit.finetuning.proof import worse
 from semaudit.finetuning.tuning import Tuned, finetune
 from semaudit.finetuning.words import told
@@ -72,7 +73,7 @@ def test_the_evidence(result: Tuned) -> None:
     assert document["choice"]["improved"] is True
     assert document["data"] == {
         "name": document["data"]["name"],
-        **{"labelled": True, "training": 132, "validation": 48, "held_out": 60},
+        **{"labelled": True, "training": 132, "validation": 48, "held_out": 60, "copies": 0},
     }
     lines = [json.loads(line) for line in (result.folder / "log.jsonl").read_text().splitlines()]
     updates = [line for line in lines if "loss" in line]
@@ -265,7 +266,7 @@ def test_splits_are_seeded_disjoint_and_whole() -> None:
     assert {ids[i] for i in parts.held_out} == {ids[::-1][i] for i in backwards.held_out}
     assert sorted(order_of(ids, 0, 1)) == list(range(100))
     assert order_of(ids, 0, 1) != order_of(ids, 0, 2)
-    part = part_of(source(8), [3, 1])
+    part = part_of(source(8), [3, 1], [f"{index:06d}" for index in range(8)])
     assert isinstance(part, TensorSource)
     assert list(part.image_ids or ()) == ["000003", "000001"]
 
@@ -365,6 +366,17 @@ def test_what_is_worse_by_more_than_chance_is_told(
     )  # fmt: skip
     comparison = Comparison.model_construct(changes=[change], seen=[])
     assert worse(comparison) == found
+    searched = change.model_copy(update={"place": "family", "name": "adversarial"})
+    comparison = Comparison.model_construct(changes=[searched], seen=[])
+    assert worse(comparison) == [f"worst-case {each}" for each in found]
+
+
+def test_a_worse_turn_or_worst_case_is_told_with_a_remedy(result: Tuned) -> None:
+    proof = {**result.record["held_out"], "worse": ["gradient_turn", "worst-case shift"]}
+    said = [line for line, _ in told({**result.record, "held_out": proof}, "folder", "file")]
+    assert any("gradient turn is WORSE" in line and "--turn-penalty" in line for line in said)
+    assert any("worst-case shift is WORSE" in line and "--perturb worst" in line for line in said)
+    assert "  gradient turn: not measured, so it may have risen" in said
 
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:

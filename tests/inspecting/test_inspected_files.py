@@ -61,7 +61,7 @@ def test_the_numbers_are_json(name: str, cases: dict[str, Case]) -> None:
     case = cases[name]
     document = json.loads(json.dumps(as_json(case), allow_nan=False))
     assert document["flips"] == case.flips
-    assert document["onset"] == (case.after.strength if case.flips else None)
+    assert document["onset"] == (case.onset if case.flips else None)
     assert len(document["sweep"]["strengths"]) == len(document["sweep"]["shift"])
     assert len(document["sweep"]["classes"]) == len(case.shown) <= 4
 

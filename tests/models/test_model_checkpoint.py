@@ -81,7 +81,7 @@ def test_size_known_at_construction_is_handed_over(tiny, tmp_path):
     module = tiny("test_vit", num_classes=4, img_size=96)
     path = tmp_path / "vit.pt"
     torch.save(module.state_dict(), path)
-    with pytest.raises(ModelError, match=r"misshapen \(pos_embed .*--img-size"):
+    with pytest.raises(UsageError, match=r"misshapen \(pos_embed .*--img-size"):
         load(path, arch="test_vit", overrides=PreprocessingOverrides(img_size=64))
     for overrides in (None, PreprocessingOverrides(img_size=96)):
         classifier = load(path, arch="test_vit", overrides=overrides)
@@ -92,21 +92,21 @@ def test_size_known_at_construction_is_handed_over(tiny, tmp_path):
 def test_explicit_sizes_win_over_the_tensors(tiny, tmp_path):
     path = tmp_path / "m.pt"
     torch.save(tiny(ARCH, num_classes=7).state_dict(), path)
-    with pytest.raises(ModelError, match=r"misshapen \(fc.weight .7, .*--num-classes"):
+    with pytest.raises(UsageError, match=r"misshapen \(fc.weight .7, .*--num-classes"):
         load(path, arch=ARCH, num_classes=8)
 
 
 def test_wrong_architecture_is_told_with_counts(tiny, tmp_path):
     path = tmp_path / "m.pt"
     torch.save(tiny(ARCH).state_dict(), path)
-    with pytest.raises(ModelError, match=r"does not fit test_vit: .* missing \(.* unexpected \("):
+    with pytest.raises(UsageError, match=r"does not fit test_vit: .* missing \(.* unexpected \("):
         load(path, arch="test_vit")
 
 
 def test_unknown_architecture_is_told_before_the_file_is_read(tmp_path):
     path = tmp_path / "m.pt"
     path.write_bytes(b"not looked at")
-    with pytest.raises(ModelError, match="did you mean 'resnet50'"):
+    with pytest.raises(UsageError, match="did you mean 'resnet50'"):
         load(path, arch="resnt50")
 
 

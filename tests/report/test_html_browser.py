@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 
 CHROMIUM = next((p for n in ("chromium", "chromium-browser") if (p := shutil.which(n))), None)
 DRAWN = "html[data-drawn=all]"
+NEAR = "place => place.scrollIntoView({behavior: 'instant'})"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def written(
     return path
 
 
-def opened(browser: Any, path: Path, said: list[str], **context: Any) -> Any:
+def opened(browser: Any, path: Path, said: list[str], *, drawn: bool = True, **context: Any) -> Any:
     """The page, drawn; whatever the console says or the page asks for is added to ``said``."""
     page = browser.new_context(**context).new_page()
     page.on("console", lambda message: said.append(message.text))
@@ -47,7 +48,11 @@ def opened(browser: Any, path: Path, said: list[str], **context: Any) -> Any:
     page.on("dialog", lambda dialog: said.append(dialog.message))
     page.on("request", lambda request: said.append(request.url))
     page.goto(path.as_uri())
-    page.wait_for_selector(DRAWN, state="attached")
+    if drawn:  # a chart is drawn when it comes near
+        for place in page.locator("[data-chart]").all():
+            place.evaluate(NEAR)
+            place.locator(".plot-container").wait_for(state="attached")
+        page.wait_for_selector(DRAWN, state="attached")
     return page
 
 
@@ -68,6 +73,27 @@ def test_it_draws_without_a_word(browser: Any, written: Path, scheme: str, width
     assert page.evaluate("document.documentElement.scrollWidth") == width
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(13, 17, 23)"
     assert dark == (scheme == "dark")
+
+
+def test_charts_are_drawn_when_they_come_near(browser: Any, written: Path) -> None:
+    still = {"viewport": {"width": 390, "height": 800}, "reduced_motion": "reduce"}
+    page = opened(browser, written, [], drawn=False, **still)
+    count, done = page.locator("[data-chart]"), page.locator("[data-chart] > .plot-container")
+    count.first.evaluate(NEAR)
+    done.first.wait_for(state="attached")
+    page.wait_for_timeout(500)
+    assert 1 <= done.count() < count.count() / 2
+    # The room of all is kept, so that a link leads to where it says, and nothing moves.
+    before = page.evaluate("document.documentElement.scrollHeight")
+    page.evaluate("location.hash = '#manifest'")
+    page.wait_for_timeout(500)
+    assert page.locator(DRAWN).count() == 0
+    assert page.locator("#manifest-heading").bounding_box()["y"] < 800
+    for place in count.all():
+        place.evaluate(NEAR)
+        place.locator(".plot-container").wait_for(state="attached")
+    page.wait_for_selector(DRAWN, state="attached")
+    assert abs(page.evaluate("document.documentElement.scrollHeight") - before) < 40
 
 
 def test_the_filters_and_the_keyboard(browser: Any, written: Path) -> None:
@@ -113,11 +139,12 @@ def test_hover_tells_the_values(browser: Any, written: Path) -> None:
 
 
 def test_it_prints(browser: Any, written: Path, tmp_path: Path) -> None:
-    page = opened(browser, written, [], color_scheme="dark")
+    page = opened(browser, written, [], drawn=False, color_scheme="dark")
     content = page.pdf(path=tmp_path / "report.pdf", format="A4", print_background=True)
     assert content.startswith(b"%PDF")
     assert len(content) > 50_000
     assert page.get_attribute("html", "data-theme") is None
+    assert page.locator(DRAWN).count() == 1  # paper has every chart
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

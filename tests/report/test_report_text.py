@@ -58,7 +58,7 @@ def verdict(gate: str) -> Verdict:
         level=0.05,
         n=12,
         pictures_to_decide=99,
-        reason="about 99 pictures would decide it",
+        reason="about 99 pictures like these would make it pass",
     )
 
 
@@ -78,6 +78,18 @@ def terminal(report: Report, **options: object) -> str:
 )
 def test_numbers(value: float | None, shown: str) -> None:
     assert text.number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        *((0, "0"), (None, "∞"), (0.00039, "0.000390"), (0.0009996, "0.00100"), (0.5, "0.500")),
+        *((9.996, "10.0"), (-1.5, "-1.50"), (27, "27.0"), (5812.3, "5810"), (999_400, "999000")),
+        *((1.2345e8, "1.23e+08"), (1e-9, "1.00e-09")),
+    ],
+)
+def test_numbers_of_one_column(value: float | None, shown: str) -> None:
+    assert text.significant(value) == shown
 
 
 def test_an_open_end_is_shown_as_infinite() -> None:
@@ -177,6 +189,16 @@ def test_the_verdicts_come_last_of_all(report: Report) -> None:
     judged = report.model_copy(update={"verdicts": [verdict("shift<=0.5")]})
     assert terminal(judged).rstrip().endswith("; gates: 1 inconclusive")
     assert "Gates" not in terminal(report)
+
+
+def test_reasons_have_a_column_where_there_are_any() -> None:
+    undecided = verdict("flip_rate<=0.4")
+    passed = undecided.model_copy(update={"outcome": Outcome.PASS})
+    headers, rows = text.verdict_table([passed])
+    assert (headers, [len(row) for row in rows]) == (("verdict", "gate", "estimate"), [3])
+    headers, rows = text.verdict_table([passed, undecided])
+    assert headers[-1] == "why"
+    assert [row[-1] for row in rows] == ["", undecided.reason]
 
 
 def test_no_verdicts_no_table() -> None:

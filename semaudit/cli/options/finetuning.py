@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 _LOSS, _TRAINING, _CHOICE = "Loss", "Training", "Choice and proof"
+_PICTURES, _PROOF = "Pictures", "Battery"
+
+Model = Annotated[
+    str | None,
+    typer.Argument(
+        help="A name (resnet50.a1_in1k, torchvision:resnet50, hf-hub:ORG/NAME), a checkpoint, or a "
+        "factory (file.py:function; it is run). Whole programs (TorchScript, .pt2, ONNX) cannot "
+        "be trained here."
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="Needed, unless --dataset brings pictures. Folder of class folders or of pictures; a "
+        "list (.csv .parquet .jsonl), tar shards, or arrays (.npz, IDX). Labels are needed by "
+        "--task ce and weighted only.",
+        rich_help_panel=_PICTURES,
+    ),
+]
+NumSamples = Annotated[
+    int | None,
+    typer.Option(
+        help="Pictures to take in all, seeded, class-balanced; these are split.",
+        rich_help_panel=_PICTURES,
+    ),
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Probes of the audits before and after: quick, standard, full, a family, a probe or a "
+        "glob; repeatable. Default: standard and adversarial. What is trained under, --perturb "
+        "says.",
+        rich_help_panel=_PROOF,
+    ),
+]
 
 Task = Annotated[
     str | None,
@@ -123,7 +159,10 @@ Steps = Annotated[
 ]
 MaxTime = Annotated[
     float | None,
-    typer.Option(help="Seconds after which training ends.", rich_help_panel=_TRAINING),
+    typer.Option(
+        help="Seconds after which training ends, its schedule too; choice and proof come on top.",
+        rich_help_panel=_TRAINING,
+    ),
 ]
 BatchSize = Annotated[
     int | None,
@@ -135,7 +174,8 @@ BatchSize = Annotated[
     ),
 ]
 GradAccumSteps = Annotated[
-    int | None, typer.Option(help="Forwards in an update; 1.", rich_help_panel=_TRAINING)
+    int | None,
+    typer.Option(help="Forwards whose gradients make one update; 1.", rich_help_panel=_TRAINING),
 ]
 ClipGrad = Annotated[
     float | None, typer.Option(help="Largest norm of the gradient.", rich_help_panel=_TRAINING)
@@ -144,7 +184,7 @@ TrainBn = Annotated[
     bool | None,
     typer.Option(
         "--train-bn",
-        help="Let BatchNorm take statistics of the batches; else they stay.",
+        help="Let BatchNorm take statistics of the batches, in one process; else they stay.",
         rich_help_panel=_TRAINING,
     ),
 ]
@@ -185,7 +225,7 @@ Baselines = Annotated[
     bool | None,
     typer.Option(
         "--baselines",
-        help="Also plain fine-tuning and augmentation alone, at the same compute.",
+        help="Also plain fine-tuning and augmentation alone, for as many passes through the model.",
         rich_help_panel=_CHOICE,
     ),
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from semaudit.cli.completing import metrics
+from semaudit.cli.completing import formats, metrics
 from semaudit.cli.rendering import FORMAT_HELP, WRITE_HELP
 
 _PANEL = "Verdict"
@@ -50,7 +50,10 @@ KeepPictures = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-Format = Annotated[str | None, typer.Option(help=FORMAT_HELP, rich_help_panel=_PANEL)]
+Format = Annotated[
+    str | None,
+    typer.Option(help=FORMAT_HELP, autocompletion=formats, rich_help_panel=_PANEL),
+]
 Quiet = Annotated[
     bool | None,
     typer.Option("--quiet", "-q", help="Print verdicts only.", rich_help_panel=_PANEL),

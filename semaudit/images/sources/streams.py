@@ -17,6 +17,7 @@ from semaudit.images.decoding.transforms import Transform
 from semaudit.images.reading import Sample, Unreadable, sample
 from semaudit.images.sampling import check_count
 from semaudit.images.sources.listing import Targets
+from semaudit.images.sources.origins import Content
 from semaudit.images.sources.timm_datasets import class_list, first_line, open_dataset
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class StreamSource:
         transform: makes a tensor of each picture.
         notes: what a reader of the results should know.
         class_names: the data set's names of the classes, where the model has none of its own.
+        taken: the numbers of those that are taken; None takes all. The others are not decoded.
     """
 
     dataset: Any
@@ -47,9 +49,10 @@ class StreamSource:
     transform: Transform
     notes: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None
+    taken: frozenset[int] | None = None
 
     def __len__(self) -> int:
-        return self.count
+        return self.count if self.taken is None else len(self.taken)
 
     @property
     def labelled(self) -> bool:
@@ -66,6 +69,12 @@ class StreamSource:
         """
         return batches(_Samples(self), batch_size, 0, pin_memory)  # type: ignore[arg-type]
 
+    def contents(self) -> Iterator[tuple[str, Content, Any]]:
+        """Yield id, undecoded content and label of the pictures in order."""
+        for index, (picture, label) in enumerate(_pairs(self.dataset, self.name, self.count)):
+            if self.taken is None or index in self.taken:
+                yield f"{index:06d}", picture, label
+
 
 class _Samples(IterableDataset[Sample | Unreadable]):
     def __init__(self, source: StreamSource) -> None:
@@ -73,13 +82,12 @@ class _Samples(IterableDataset[Sample | Unreadable]):
 
     def __iter__(self) -> Iterator[Sample | Unreadable]:
         source = self.source
-        pairs = _pairs(source.dataset, source.name, source.count)
-        for index, (picture, label) in enumerate(pairs):
+        for image_id, picture, label in source.contents():
             output = None if source.labels is None else source.labels[_text(label)]
             try:
-                yield sample(picture, f"{index:06d}", output, source.transform)
+                yield sample(picture, image_id, output, source.transform)
             except DecodeError as error:
-                yield Unreadable(f"{source.name}: number {index}", str(error))
+                yield Unreadable(f"{source.name}: number {int(image_id)}", str(error))
 
 
 def open_stream(

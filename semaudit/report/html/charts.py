@@ -35,8 +35,7 @@ def score(report: Report) -> Section:
         "dots",
         "score-chart",
         "What moves the score: points that each family takes from 100",
-        f"A dot for each of {len(points)} families. {worst} takes most: "
-        f"{number(points[0][1].value)} points. {_DOTS}",
+        f"{_count(points)} {worst} takes most: {number(points[0][1].value)} points. {_DOTS}",
         _dots(points, "points"),
         table,
     )
@@ -63,7 +62,7 @@ def families(report: Report) -> Section:
                     "dots",
                     f"families-{unit}",
                     title,
-                    f"A dot for each of {len(found)} families. {most} {_DOTS}",
+                    f"{_count(found)} {most} {_DOTS}",
                     _dots(found, unit),
                     table,
                 )
@@ -113,7 +112,7 @@ def gradients(report: Report) -> Section:
             ("family", "gradient turn"),
             [(name, f"{number(each.value)} {interval(each)}") for name, each in turns],
         )
-        says = f"A dot for each of {len(turns)} families; {turns[0][0]} turns it most. {_DOTS}"
+        says = f"{_count(turns)} {turns[0][0]} turns it most. {_DOTS}"
         title = "How far the input gradient turns (0: not at all, 1: at right angles)"
         data = _dots(turns, "gradient turn")
         charts.append(Chart("dots", "turn-chart", title, says, data, table))
@@ -186,3 +185,7 @@ def _ends(intervals: Sequence[Interval]) -> dict[str, list[float]]:
         "low": [each.value if each.low is None else each.low for each in intervals],
         "high": [each.value if each.high is None else each.high for each in intervals],
     }
+
+
+def _count(found: Sequence[object]) -> str:
+    return f"A dot for each of {len(found)} families." if len(found) > 1 else "A dot: one family."

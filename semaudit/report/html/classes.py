@@ -11,13 +11,16 @@ from semaudit.layout import Array
 from semaudit.report.document import Report
 from semaudit.report.html.parts import Chart, Section, Table
 from semaudit.report.html.words import label
-from semaudit.report.text import number
+from semaudit.report.text import number, percent
 from semaudit.store import Samples
 
 MOST = 30
 """Classes that a heat map has room for."""
 
 BINS = 10
+
+_COLUMN, _LETTER, _SCALE = 15, 7, 110
+"""Pixels that a heat map takes: a probe, a letter of the classes' names, and the scale beside."""
 
 
 def heat(report: Report, samples: Samples, names: Sequence[str]) -> Section:
@@ -71,6 +74,7 @@ def _heat(
             "z": np.round(means, 4).tolist(),
         },
         Table.of("Mean shift by class and probe", ("class", *probes), rows),
+        least=_COLUMN * len(probes) + _LETTER * max(len(name) for name in classes) + _SCALE,
     )
 
 
@@ -95,7 +99,8 @@ def onsets(report: Report, samples: Samples) -> Section:
         ("all probes", counts.sum(axis=0), int(never.sum())),
         *((tracks[k].name, counts[k], int(never[k])) for k in order),
     ]
-    bins = [f"{low:.0%} to {high:.0%}".replace("%", " %") for low, high in pairwise(edges)]
+    said = [percent(edge, 0) for edge in edges]
+    bins = [f"{low} to {high}" for low, high in pairwise(said)]
     chart = Chart(
         "bins",
         "onset-chart",
@@ -103,6 +108,8 @@ def onsets(report: Report, samples: Samples) -> Section:
         f"Of {shares.size:,} paths {int(counts.sum()):,} flip, {int(never.sum()):,} never.",
         {
             "bins": bins,
+            # Every second edge: all would not fit side by side on a phone.
+            "ticks": [(k - 0.5, said[k]) for k in range(0, BINS + 1, 2)],
             "choices": [
                 {"name": label(name), "counts": each.tolist(), "never": count}
                 for name, each, count in choices

@@ -54,6 +54,11 @@ class Gallery:
     remarks: tuple[str, ...] = ()
 
     @property
+    def size(self) -> int:
+        """Characters that the pictures take."""
+        return sum(len(panel.source) for card in self.cards for panel in card.panels)
+
+    @property
     def probes(self) -> list[str]:
         """Of the cards, each once."""
         return sorted({card.probe for card in self.cards})
@@ -91,7 +96,8 @@ def _remarks(index: Index, count: int) -> list[str]:
     more = (
         [f"{left} more are in the audit's folder pictures: there is no room here."] if left else []
     )
-    return [*index.notes, *more]
+    notes = [f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in index.notes]
+    return [*notes, *more]
 
 
 def _card(report: Report, kept: Kept, audit: Path) -> Card:
@@ -108,7 +114,7 @@ def _card(report: Report, kept: Kept, audit: Path) -> Card:
             *facts,
         ]
     if kept.label is not None:
-        facts.append(("label", kept.label_name or f"class {kept.label}"))
+        facts.insert(0, ("label", kept.label_name or f"class {kept.label}"))
     return Card(
         name=shown(kept.image),
         probe=label(kept.probe),

@@ -16,7 +16,8 @@ from semaudit.folder import MANIFEST
 from semaudit.report import text
 from semaudit.report.document import Report
 from semaudit.report.html import charts, classes, record
-from semaudit.report.html.gallery import gallery
+from semaudit.report.html.cases import Cases, cases
+from semaudit.report.html.gallery import BUDGET, gallery
 from semaudit.report.html.library import plotting_script
 from semaudit.report.html.parts import Section, Table
 from semaudit.report.html.words import as_script, shown
@@ -30,7 +31,9 @@ _LONGEST = 1_000  # characters of a remark
 def render(report: Report, audit: Path | None) -> str:
     """Return the page."""
     scripts = [plotting_script(), _asset("report.js")]
-    sections = _sections(report, audit)
+    kept = gallery(report, audit)
+    inspected = cases(report, audit, BUDGET - kept.size)
+    sections = _sections(report, audit, inspected)
     drawn = [chart for section in sections for chart in section.charts]
     data = {chart.name: {"kind": chart.kind, "data": chart.data} for chart in drawn}
     environment = Environment(
@@ -49,19 +52,19 @@ def render(report: Report, audit: Path | None) -> str:
         scripts=[Markup(script) for script in scripts],
         data=Markup(as_script(data)),
         verdict=_verdict(report),
-        headline=[(name, shown(value)) for name, value in text.headline(report)],
+        headline=[(shown(name), shown(value)) for name, value in text.headline(report)],
         warnings=[_sentence(each) for each in _warnings(report)],
         notes=[_sentence(each) for each in text.notes(report)],
-        gates=[tuple(shown(cell) for cell in row) for row in text.verdict_rows(report.verdicts)],
-        gate_headers=text.VERDICT_HEADERS,
+        gates=Table.of("Gates", *text.verdict_table(report.verdicts)),
         gate_note=text.GATE_NOTE,
         sections=sections,
-        gallery=gallery(report, audit),
+        gallery=kept,
+        cases=inspected.drawn,
         made=f"semaudit {shown(report.semaudit)}, seed {report.seed}",
     )
 
 
-def _sections(report: Report, audit: Path | None) -> list[Section]:
+def _sections(report: Report, audit: Path | None, inspected: Cases) -> list[Section]:
     manifest = None if audit is None else record.read_json(audit / MANIFEST)
     found = [
         _baseline(report),
@@ -79,6 +82,7 @@ def _sections(report: Report, audit: Path | None) -> list[Section]:
         found += [classes.heat(report, samples, names), classes.onsets(report, samples)]
     found += [
         Section("pictures", "The worst pictures", folded=_worst(report)),
+        Section("cases", "How single answers break", inspected.remarks),
         _flips(report),
         charts.gradients(report),
         charts.searched(report),
@@ -93,9 +97,10 @@ def _baseline(report: Report) -> Section:
     changed = report.baseline
     if changed is None:
         return Section("baseline", "Since the baseline")
-    facts = tuple(f"{name}: {value}" for name, value in text.change_facts(changed))
-    table = Table.of("Since the baseline", text.CHANGE_HEADERS, text.change_rows(changed))
-    return Section("baseline", "Since the baseline", (*facts, text.CHANGE_NOTE), (), (table,))
+    facts = tuple((name, _sentence(value)) for name, value in text.change_facts(changed))
+    rows = text.change_rows(changed)
+    table = Table.of("Changes", text.CHANGE_HEADERS, rows, _sentence(text.CHANGE_NOTE))
+    return Section("baseline", "Since the baseline", tables=(table,), facts=facts)
 
 
 def _worst(report: Report) -> tuple[Table, ...]:

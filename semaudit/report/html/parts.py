@@ -42,6 +42,7 @@ class Chart:
         says: one sentence that stands for it.
         data: for the function, fit for JSON.
         table: all that it shows.
+        least: pixels that it needs in width, which a narrow screen scrolls along; 0: any.
     """
 
     kind: str
@@ -50,11 +51,12 @@ class Chart:
     says: str
     data: dict[str, Any]
     table: Table
+    least: int = 0
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page under a heading, in this order: remarks, charts, tables."""
+    """A part of the page under a heading, in this order: facts, remarks, charts, tables."""
 
     name: str
     title: str
@@ -62,6 +64,7 @@ class Section:
     charts: tuple[Chart, ...] = ()
     tables: tuple[Table, ...] = ()
     folded: tuple[Table, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.remarks or self.charts or self.tables or self.folded)

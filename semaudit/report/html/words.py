@@ -14,10 +14,18 @@ LONGEST, LONGEST_LABEL = 300, 40
 # Marks that turn the direction of what follows, which `printable` leaves in, and half characters.
 _TURNING = re.compile("[\u061c\u200e\u200f\ud800-\udfff]+")
 
+# A number and its sign, and an interval's two ends, stay on one line.
+_TOGETHER = (
+    (re.compile(r"(?<=\d) %"), "\u00a0%"),
+    (re.compile(r"(\[[^\[\], ]{1,12},) (?=[^\[\], ]{1,12}\])"), "\\1\u00a0"),
+)
+
 
 def shown(text: str, longest: int = LONGEST) -> str:
     """Text as the page shows it; the template's autoescape does the rest."""
     clean = _TURNING.sub(" ", printable(text))
+    for pattern, together in _TOGETHER:
+        clean = pattern.sub(together, clean)
     return clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
 
 

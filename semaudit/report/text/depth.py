@@ -6,7 +6,14 @@ from collections.abc import Mapping
 
 from semaudit.layout import ADVERSARIAL_FAMILY
 from semaudit.report.document import Estimate, Report
-from semaudit.report.text.numbers import interval, number, percent, percent_interval, similarity
+from semaudit.report.text.numbers import (
+    interval,
+    number,
+    percent,
+    percent_interval,
+    significant,
+    similarity,
+)
 
 WORST_CASE_HEADERS = ("search", "strength", "flips", "shift", "SSIM")
 
@@ -67,5 +74,6 @@ def _cell(name: str, estimates: Mapping[str, Estimate]) -> str:
     if name not in estimates:
         return "-"
     form, other = _ERRORS.get(name, ("", ""))
-    error = f" {form.format(number(estimates[other].value))}" if other in estimates else ""
-    return f"{number(estimates[name].value)} {interval(estimates[name])}{error}"
+    error = f" {form.format(significant(estimates[other].value))}" if other in estimates else ""
+    found = estimates[name]
+    return f"{significant(found.value)} {interval(found, significant)}{error}"

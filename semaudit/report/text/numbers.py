@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 
@@ -33,9 +34,35 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
 
 
-def percent(value: float) -> str:
+def significant(value: float | None) -> str:
+    """Three significant digits written out, for columns whose numbers are of all sizes."""
+    if value is None:
+        return "∞"
+    if value == 0:
+        return "0"
+    if not 1e-6 <= abs(value) < 1e6:
+        return f"{value:.2e}"
+    rounded = float(f"{value:.2e}")
+    places = max(0, 2 - math.floor(math.log10(abs(rounded))))
+    return f"{rounded:.{places}f}"
+
+
+def percent(value: float, places: int = 1) -> str:
     """A share in [0, 1] in percent."""
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.{places}f} %"
+
+
+def strength(value: float) -> str:
+    """A strength, to the thousandth that it is known to."""
+    return f"{value:.4g}"
+
+
+def probability(value: float) -> str:
+    """A probability in percent; not 0 or 100 unless it is."""
+    shown = 100 * value
+    if 0 < shown < 0.05:
+        return "< 0.1 %"
+    return "> 99.9 %" if 99.95 <= shown < 100 else f"{shown:.1f} %"
 
 
 def similarity(ssim: float) -> str:
@@ -43,10 +70,10 @@ def similarity(ssim: float) -> str:
     return "> 0.9999" if 0.99995 <= ssim < 1 else f"{ssim:.4f}"
 
 
-def interval(each: Interval | Verdict) -> str:
+def interval(each: Interval | Verdict, show: Callable[[float | None], str] = number) -> str:
     """The 95 % interval."""
-    low = "-∞" if each.low is None else number(each.low)
-    return f"[{low}, {number(each.high)}]"
+    low = "-∞" if each.low is None else show(each.low)
+    return f"[{low}, {show(each.high)}]"
 
 
 def percent_interval(each: Interval) -> str:

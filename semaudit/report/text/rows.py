@@ -185,9 +185,14 @@ def word(verdict: Verdict) -> str:
     return "error" if unjudged else verdict.outcome.value
 
 
-def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, str]]:
-    """(outcome, gate, estimate, reason)."""
-    return [
+_VERDICT_HEADERS = ("verdict", "gate", "estimate", "why")
+
+
+def verdict_table(
+    verdicts: Sequence[Verdict],
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Headers and rows (outcome, gate, estimate, reason), without the last where none is given."""
+    rows = [
         (
             word(each),
             each.gate,
@@ -196,6 +201,5 @@ def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, str]]
         )
         for each in verdicts
     ]
-
-
-VERDICT_HEADERS = ("verdict", "gate", "estimate", "why")
+    kept = len(_VERDICT_HEADERS) - (not any(row[-1] for row in rows))
+    return _VERDICT_HEADERS[:kept], [row[:kept] for row in rows]

@@ -17,6 +17,11 @@ GATE_NOTE = (
     "of 5 % (Holm), so these intervals are wider than those of the estimates."
 )
 
+_ANOTHER_BATCH = "the same pictures in another batch"
+_STOCHASTIC = "stochastic_"
+_BY_CHANCE = "its answer for a picture changes with the batch or by chance"
+"""How a warning, doubts and a note begin that say: this model answers by chance."""
+
 
 def headline(report: Report) -> list[tuple[str, str]]:
     """The few facts that come first, as (name, text)."""
@@ -53,6 +58,19 @@ def notes(report: Report) -> list[str]:
 def doubts(report: Report) -> list[str]:
     """Why worst cases and gradients are not to be trusted, if so."""
     return [f"{each.name}: {each.meaning} ({each.evidence})" for each in report.doubts]
+
+
+def said_once(report: Report) -> tuple[list[str], list[str]]:
+    """Doubts and notes, without those that tell once more what a warning tells with figures.
+
+    A model that answers by chance, as with dropout left on, gets a warning, a doubt and a note.
+    """
+    if not any(each.startswith(_ANOTHER_BATCH) for each in report.warnings):
+        return doubts(report), notes(report)
+    return (
+        [said for said in doubts(report) if not said.startswith(_STOCHASTIC)],
+        [note for note in notes(report) if not note.startswith(_BY_CHANCE)],
+    )
 
 
 def _unread(report: Report) -> list[str]:

@@ -60,7 +60,7 @@
       const said = d.z.map((row, k) => row.map((value, m) =>
         [d.classes[k], d.probes[m], `shift ${value}`].map(plain).join("<br>")));
       return [[{
-        type: "heatmap", z: d.z, colorscale: "Viridis", zmin: 0, hoverinfo: "text", hovertext: said,
+        type: "heatmap", z: d.z, colorscale: "Viridis", zmin: 0, zmax: Math.max(...d.z.flat()) || 1, hoverinfo: "text", hovertext: said,
         xgap: 1, ygap: 1, colorbar: { title: { text: "shift" }, outlinewidth: 0, thickness: 14 },
       }], layout({
         height: 180 + 22 * d.classes.length,
@@ -76,7 +76,11 @@
         hovertext: d.bins.map((bin, k) => plain(`${bin} of the ladder: ${chosen.counts[k]} paths`)),
       }], layout({
         height: 280, bargap: 0.08,
-        xaxis: axis({ ...named(d.bins), title: { text: plain(`share of the ladder; ${chosen.never} paths never flip`) } }),
+        xaxis: axis({
+          tickmode: "array", tickvals: d.ticks.map(([at]) => at), ticktext: d.ticks.map(([, said]) => plain(said)),
+          range: [-0.5, d.bins.length - 0.5],
+          title: { text: plain(`share of the ladder; ${chosen.never} paths never flip`) },
+        }),
         yaxis: axis({ title: { text: "paths" }, rangemode: "tozero" }),
       })];
     },
@@ -95,20 +99,37 @@
   const chosenOf = {};
   const places = [...document.querySelectorAll("[data-chart]")];
   const drawn = new Set();
-  const show = (place, width) => {
+  const planned = (place) => {
     const name = place.dataset.chart;
-    const [traces, how] = draw[charts[name].kind](charts[name].data, name);
+    return draw[charts[name].kind](charts[name].data, name);
+  };
+  const show = (place, width) => {
+    const [traces, how] = planned(place);
     if (width) { how.width = width; how.autosize = false; }
     Plotly.react(place, traces, how, config);
     drawn.add(place);
+    if (drawn.size === places.length) { root.dataset.drawn = "all"; }
   };
   const again = () => drawn.forEach((place) => show(place));
 
-  // One chart at a time, so that the page answers while many are drawn.
+  // A chart takes a tenth of a second: it is drawn when it comes near, and one at a time. Its room
+  // is kept from the start, so that nothing moves under a reader, or where a link leads.
+  const near = new Set();
   const next = () => {
-    const place = places.find((each) => !drawn.has(each));
-    if (place) { show(place); setTimeout(next, 0); } else { root.dataset.drawn = "all"; }
+    const [place] = near;
+    if (!place) { return; }
+    near.delete(place);
+    watcher.unobserve(place);
+    if (!drawn.has(place)) { show(place); }
+    setTimeout(next, 0);
   };
+  const watcher = new IntersectionObserver((seen) => {
+    const waits = near.size > 0;
+    for (const { target, isIntersecting } of seen) {
+      if (isIntersecting) { near.add(target); } else { near.delete(target); }
+    }
+    if (!waits) { next(); }
+  }, { rootMargin: "600px 0px" });
 
   const theme = document.getElementById("theme");
   const isDark = () => (root.dataset.theme || (dark.matches ? "dark" : "light")) === "dark";
@@ -156,7 +177,7 @@
 
   const filters = document.getElementById("filters");
   if (filters) {
-    const cards = [...document.querySelectorAll(".card")];
+    const cards = [...document.querySelectorAll("#cards .card")];
     const [probe, clean] = ["filter-probe", "filter-class"].map((id) => document.getElementById(id));
     const filter = () => {
       for (const card of cards) {
@@ -171,5 +192,9 @@
     filters.hidden = false;
     filter();  // a browser may remember what was chosen
   }
-  next();
+  for (const place of places) {
+    place.style.minHeight = `${planned(place)[1].height}px`;
+    watcher.observe(place);
+  }
+  if (!places.length) { root.dataset.drawn = "all"; }
 })();

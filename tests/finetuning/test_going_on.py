@@ -1,0 +1,156 @@
+"""A run that was broken off: what it goes on from, and when it must not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from semaudit.errors import UsageError
+from semaudit.finetuning.tuning import Tuned, finetune
+from semaudit.folder import partial
+from semaudit.images import TensorSource
+
+from .gratings import gratings, source, trained, written
+
+QUICK: dict[str, Any] = {"device": "cpu", "select": "brightness", "gradients": False, "lr": 5e-4}
+
+
+def broken_off(out: Path, stage: str, update: int, model: Any, data: Any, **settings: Any) -> None:
+    """Run, and interrupt this update of this stage, once."""
+    done: list[Any] = []
+
+    def stop(tick: Any) -> None:
+        if not done and tick.stage.startswith(stage) and tick.update >= update:
+            done.append(tick)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        finetune(model, data, out, watch=stop, **settings)
+    assert (partial(out) / "state.pt").is_file()
+
+
+def updates(tuned: Tuned) -> list[int]:
+    lines = (tuned.folder / "log.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line)["update"] for line in lines if "loss" in line]
+
+
+def test_training_that_was_done_goes_on_with_the_choice(tmp_path: Path) -> None:
+    settings = {**QUICK, "epochs": 2, "max_accuracy_drop": 100}
+    whole = finetune(trained(), source(96), tmp_path / "whole.safetensors", **settings)
+    out = tmp_path / "a.safetensors"
+    broken_off(out, "choosing", 0, trained(), source(96), **settings)
+    seen: list[str] = []
+    resumed = finetune(
+        trained(), source(96), out, resume=True, watch=lambda tick: seen.append(tick.stage),
+        **settings,
+    )  # fmt: skip
+    assert "training" not in seen
+    assert resumed.record["frontier"] == whole.record["frontier"]
+    assert updates(resumed) == updates(whole) == [1, 2]
+    assert any("training was done before" in note for note in resumed.record["notes"])
+    assert not any("training was done before" in note for note in whole.record["notes"])
+    with pytest.raises(UsageError, match=r"of a run that is done; --force starts afresh"):
+        finetune(trained(), source(96), out, resume=True, **settings)
+
+
+def test_a_run_that_broke_down_is_not_trained_again(tmp_path: Path) -> None:
+    settings = {**QUICK, "lr": 1e12, "opt": "sgd", "epochs": 4}
+    whole = finetune(trained(), source(96), tmp_path / "whole.safetensors", **settings)
+    out = tmp_path / "a.safetensors"
+    broken_off(out, "choosing", 0, trained(), source(96), **settings)
+    resumed = finetune(trained(), source(96), out, resume=True, **settings)
+    assert resumed.record["training"]["stopped"] == whole.record["training"]["stopped"]
+    assert resumed.record["training"]["updates"] == whole.record["training"]["updates"]
+    assert resumed.record["frontier"] == whole.record["frontier"]
+
+
+def test_what_was_good_before_the_break_is_good_after_it(tmp_path: Path) -> None:
+    """Broken off between two validations, and broken down after it: back to the first of them."""
+    settings = {**QUICK, "epochs": 40, "batch_size": 8, "lr": 3.0, "opt": "sgd"}
+    settings |= {"sched": "none", "max_accuracy_drop": 100, "momentum": 0.99}
+    whole = finetune(trained(), source(96), tmp_path / "whole.safetensors", **settings)
+    stopped = whole.record["training"]["stopped"]
+    assert stopped is not None
+    assert "not finite" in stopped
+    last = int(stopped.split()[-1]) - 1
+    assert last > whole.record["training"]["updates"]
+    out = tmp_path / "a.safetensors"
+    broken_off(out, "training", last, trained(), source(96), **settings)
+    resumed = finetune(trained(), source(96), out, resume=True, **settings)
+    assert resumed.record["training"]["updates"] == whole.record["training"]["updates"]
+    assert resumed.record["frontier"] == whole.record["frontier"]
+
+
+def test_a_limit_of_time_ends_training_until_it_is_raised(tmp_path: Path) -> None:
+    settings = {**QUICK, "steps": 6}
+    out = tmp_path / "a.safetensors"
+    broken_off(out, "choosing", 0, trained(), source(96), max_time=1e-6, **settings)
+    kept = tmp_path / "kept"
+    shutil.copytree(partial(out), kept)
+    same = finetune(trained(), source(96), out, resume=True, max_time=1e-6, **settings)
+    assert updates(same) == [1, 2]  # as many as before
+    assert same.record["training"]["stopped"].startswith("--max-time 1e-06 had passed")
+    shutil.copytree(kept, partial(out))
+    more = finetune(trained(), source(96), out, resume=True, force=True, **settings)
+    assert updates(more) == list(range(1, 7))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("labels", "labels was"),
+        ("contents", "contents of the pictures was"),
+        ("img_size", r"input_size was \[3, 24, 24\] and is \[3, 32, 32\]"),
+        ("amp", r"precision \(--amp-dtype\) was \"float32\" and is \"bfloat16\""),
+        ("battery", "texts of the probes trained under was"),
+    ],
+)
+def test_a_run_on_something_else_does_not_go_on(tmp_path: Path, change: str, said: str) -> None:
+    checkpoint, pictures = written(tmp_path, 60)
+    battery = tmp_path / "mine.yaml"
+    text = "probes:\n  mine: {family: mine, claim: Light., perturbation: brightness, ladder: "
+    battery.write_text(f"{text}[0.1, 0.2]}}\n", "utf-8")
+    settings = {**QUICK, "epochs": 2, "perturb": ("generic", str(battery))}
+    out = tmp_path / "a.safetensors"
+    broken_off(out, "training", 1, checkpoint, pictures, **settings)
+    first = pictures / "0" / "000.png"
+    if change == "labels":
+        # In ids too, but for a map of the labels.
+        other = tmp_path / "map.json"
+        other.write_text(json.dumps({"0": 1, "1": 0, "2": 2, "3": 3}), "utf-8")
+        settings["class_map"] = other
+    elif change == "contents":
+        Image.new("RGB", (24, 24), "red").save(first)
+    elif change == "img_size":
+        settings["img_size"] = 32
+    elif change == "amp":
+        settings["amp_dtype"] = "bfloat16"
+    else:
+        battery.write_text(f"{text}[0.1, 0.3]}}\n", "utf-8")
+    with pytest.raises(UsageError, match=said):
+        finetune(checkpoint, pictures, out, resume=True, **settings)
+    assert (partial(out) / "state.pt").is_file()
+
+
+def test_other_labels_of_the_same_tensors(tmp_path: Path) -> None:
+    images, labels = gratings(60, 1)
+    out = tmp_path / "a.safetensors"
+    settings = {**QUICK, "epochs": 2}
+    broken_off(out, "training", 1, trained(), TensorSource(images, labels), **settings)
+    other = TensorSource(images, labels.flip(0))
+    with pytest.raises(UsageError, match="labels was") as refused:
+        finetune(trained(), other, out, resume=True, **settings)
+    assert "contents" not in str(refused.value)
+    with pytest.raises(UsageError, match=r"labels was .* and is null"):
+        finetune(trained(), TensorSource(images), out, resume=True, **settings)
+    changed = torch.cat([images[:1].flip(-1), images[1:]])
+    with pytest.raises(UsageError, match="contents of the pictures was"):
+        finetune(trained(), TensorSource(changed, labels), out, resume=True, **settings)
