@@ -181,6 +181,13 @@ def test_a_verdict_that_was_edited_is_found(held: Path, cli: Run) -> None:
         (lambda r: r["worst"].pop(0), "tells the worst pictures otherwise"),
         (lambda r: r["worst"][0].update(image="harmless.png"), "the worst pictures otherwise"),
         (lambda r: r["class_flips"].pop(0), "tells the commonest flips otherwise"),
+        (
+            lambda r: r["estimates"].insert(0, {**r["estimates"][0], "value": 0.0}),
+            "tells the estimates otherwise",
+        ),
+        (lambda r: r["estimates"][0].update(n=10_000), "tells the estimates otherwise"),
+        (lambda r: r["clean"].update(distinct_classes=5000), "tells the estimates otherwise"),
+        (lambda r: r["curves"][0].update(family="noise"), "tells the estimates otherwise"),
         (lambda r: r["baseline"].update(weights_sha256="ab"), "of the baseline another weights"),
         (lambda r: r.update(baseline=None), "whether there was a baseline"),
         (
