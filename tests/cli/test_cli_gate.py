@@ -92,7 +92,7 @@ def test_quiet_prints_what_does_not_pass_and_nothing_else(
     assert (code, "FAIL" in shown) == (0, True)
     # What a program reads is whole.
     _, shown, _ = quiet(passed, failed, flags=("--format", "json"))
-    assert [each["gate"] for each in json.loads(shown)] == [passed, failed]
+    assert [each["gate"] for each in json.loads(shown)["verdicts"]] == [passed, failed]
 
 
 def test_limits_come_from_the_settings_too(cli: Run, audited: Path, tmp_path: Path) -> None:
