@@ -50,7 +50,7 @@ def unlike_tables(report: Report, again: Report) -> Iterator[str]:
         ("the worst pictures", ("worst",), _alike),
         (
             "the estimates",
-            ("score", "noise_floor", "clean", "estimates", "curves"),
+            estimates,
             _alike_but_figures,
         ),
     ):
