@@ -48,11 +48,7 @@ def unlike_tables(report: Report, again: Report) -> Iterator[str]:
     for name, fields, compare in (
         ("the commonest flips", ("class_flips",), _alike),
         ("the worst pictures", ("worst",), _alike),
-        (
-            "the estimates",
-            estimates,
-            _alike_but_figures,
-        ),
+        ("the estimates", estimates, _alike_but_figures),
     ):
         if not all(compare(one[field], other[field]) for field in fields):
             yield f"report.json tells {name} otherwise than the tables"
