@@ -44,14 +44,11 @@ def unlike_tables(report: Report, again: Report) -> Iterator[str]:
     and how many pictures it rests on is counted.
     """
     one, other = (each.model_dump() for each in (report, again))
+    estimates = ("score", "noise_floor", "clean", "estimates", "curves")
     for name, fields, compare in (
         ("the commonest flips", ("class_flips",), _alike),
         ("the worst pictures", ("worst",), _alike),
-        (
-            "the estimates",
-            ("score", "noise_floor", "clean", "estimates", "curves"),
-            _alike_but_figures,
-        ),
+        ("the estimates", estimates, _alike_but_figures),
     ):
         if not all(compare(one[field], other[field]) for field in fields):
             yield f"report.json tells {name} otherwise than the tables"
@@ -94,9 +91,9 @@ def _without_floats(part: Any) -> Any:
 
 def _alike(one: Any, other: Any) -> bool:
     """Whether two parts of a document are the same but for rounding."""
-    if isinstance(one, dict):
+    if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
-    if isinstance(one, list):
+    if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_alike, one, other))
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=SAME, abs_tol=SAME)
