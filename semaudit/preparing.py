@@ -124,10 +124,11 @@ def prepare(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Prepa
     baseline = _baseline(settings, limits)
     refuse_missing(data, settings)
     place = runtime.resolve(settings)
-    classifier = open_model(model, data, settings, place).folded()
+    opened = open_model(model, data, settings, place)
+    classifier = opened.folded()
     place = replace(place, amp_dtype=classifier.placement.amp_dtype)
     source = open_data(data, settings, classifier)
-    taxonomy = open_taxonomy(settings.taxonomy, classifier, source.class_names)
+    taxonomy = open_taxonomy(settings.taxonomy, opened, source.class_names)
     reference = _reference(classifier)
     metrics = measurable(
         classifier.activation,

@@ -55,7 +55,8 @@ def assert_continuous(
     from semaudit import gates
 
     try:
-        audit = _audited(model, data, fail_on, limits)
+        given = {**limits, "accept_inconclusive": accept_inconclusive}
+        audit = _audited(model, data, fail_on, given)
     except SemauditError as error:  # what is wrong is said, and where is the test, not in here
         raise error.with_traceback(None) from error.__cause__
     code = gates.exit_code(
@@ -74,7 +75,7 @@ def _audited(model: Model, data: Data, fail_on: Sequence[str], given: Mapping[st
     from semaudit.audit import scan
 
     wanted, settings = _parted(given)
-    wanted += fail_on
+    wanted += [fail_on] if isinstance(fail_on, str) else fail_on
     if not wanted:
         raise UsageError("there is no limit to keep: give one, as flip_rate=0.05")
     lacking = [each.text for each in map(gates.parse, wanted) if each.needs_baseline]
@@ -93,6 +94,8 @@ def _parted(given: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
 
     limits, settings = [], {}
     for name, value in given.items():
+        if name == "exit_zero":
+            raise UsageError("exit_zero would let every limit be broken: leave the assertion out")
         if name in EITHER:
             raise UsageError(f"{name} may be limited either way: fail_on=['{name}>={value}']")
         if name in SHIPPED or name in CHANGES:

@@ -15,12 +15,21 @@ from itertools import chain
 
 import torch
 from timm.layers import BatchNormAct2d
+from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 EXACT = (torch.float32, torch.float64)
 """Weights of fewer digits would be rounded once more, which the model as shipped is not."""
+
+
+CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
+NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, BatchNormAct2d)
+"""Layers whose forward is known: a subclass of somebody's own may do anything."""
+
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def fold(module: nn.Module, run: Callable[[], object]) -> nn.Module | None:
@@ -53,35 +62,34 @@ def _followed(module: nn.Module) -> Iterator[Callable[[], list[tuple[nn.Conv2d, 
     function that tells the pairs of those that ran once.
     """
     ran: Counter[nn.Module] = Counter()
-    put_out: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # the tensor too: ids of lost ones return
+    # The tensor too, for ids of lost ones return; and its version, which a change in place raises.
+    put_out: dict[int, tuple[nn.Conv2d, Tensor, int]] = {}
     pairs: list[tuple[nn.Conv2d, _BatchNorm]] = []
 
     def after(conv: nn.Module, _: object, output: object) -> None:
         ran[conv] += 1
         if isinstance(conv, nn.Conv2d) and isinstance(output, Tensor):
-            put_out[id(output)] = (conv, output)
+            put_out[id(output)] = (conv, output, output._version)
 
     def before(norm: nn.Module, given: tuple[object, ...]) -> None:
         ran[norm] += 1
         found = put_out.get(id(given[0])) if given else None
-        if found is not None and isinstance(norm, _BatchNorm):
-            pairs.append((found[0], norm))
+        if found is None or not isinstance(norm, _BatchNorm):
+            return
+        conv, output, version = found
+        if output._version == version:
+            pairs.append((conv, norm))
 
     layers = list(module.modules())
     hooks = [
-        *(each.register_forward_hook(after) for each in layers if isinstance(each, nn.Conv2d)),
-        *(each.register_forward_pre_hook(before) for each in layers if _plain(each)),
+        *(each.register_forward_hook(after) for each in layers if type(each) in CONVOLUTIONS),
+        *(each.register_forward_pre_hook(before) for each in layers if type(each) in NORMS),
     ]
     try:
         yield lambda: [pair for pair in pairs if all(ran[layer] == 1 for layer in pair)]
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _plain(layer: nn.Module) -> bool:
-    """Whether a layer is a normalisation whose forward is known: no subclass of somebody's own."""
-    return type(layer) in (nn.BatchNorm2d, nn.SyncBatchNorm, BatchNormAct2d)
 
 
 def _fits(conv: nn.Conv2d, norm: _BatchNorm) -> bool:
@@ -94,7 +102,7 @@ def _fits(conv: nn.Conv2d, norm: _BatchNorm) -> bool:
         and weight is not None
         and weight.dtype == mean.dtype
         and weight.dtype in EXACT
-        and not any(each._forward_hooks or each._forward_pre_hooks for each in (conv, norm))
+        and not any(getattr(each, kind) for each in (conv, norm) for kind in _HOOKS)
     )
 
 

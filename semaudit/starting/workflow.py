@@ -50,7 +50,10 @@ def source() -> str:
         recorded = json.loads(distribution("semaudit").read_text("direct_url.json") or "{}")
     except (PackageNotFoundError, ValueError):
         return PLACEHOLDER
-    address, fetched = str(recorded.get("url")), recorded.get("vcs_info") or {}
+    fetched = recorded.get("vcs_info") if isinstance(recorded, dict) else None
+    if not isinstance(fetched, dict) or recorded.get("subdirectory"):
+        return PLACEHOLDER
+    address = str(recorded.get("url"))
     commit = str(fetched.get("commit_id"))
     if fetched.get("vcs") == "git" and _FETCHED.fullmatch(address) and _COMMIT.fullmatch(commit):
         return f"git+{address}@{commit}"

@@ -6,9 +6,9 @@
 Every measure is run once with its passes recorded: forward passes, with a graph or without,
 backward passes, and forward-mode ones. Then the very same passes are run bare, by plain autograd on
 ready-made pictures; both alternate, and the median of the rounds' ratios counts. The passes of a
-measure differ from bare ones in one way, which is why a ratio may be below 1: frozen batch
-normalisation is differentiated as the affine map that it is. `like for like` gives the bare passes
-that too.
+measure and the bare ones are of the same model, whose frozen batch normalisation is folded away;
+what is left of it is differentiated as the affine map that it is, and `like for like` gives the
+bare passes that too.
 
 Over the forward part of a scan: the same pictures are measured with gradients and without, by turns
 and after a first time that does not count, since the first large batch of a process pays for all of
@@ -58,9 +58,10 @@ print(benchmark.rise(sys.argv[2], int(sys.argv[3]), sys.argv[4]))
 """
 
 
-def ready(batch_size: int, folder: Path) -> tuple[Classifier, torch.Tensor]:
-    """The demo's classifier and real photographs in [0, 1]."""
-    classifier = _load("tf_efficientnet_lite0").place(torch.device("cpu")).folded()
+def ready(batch_size: int, folder: Path, *, given: bool = False) -> tuple[Classifier, torch.Tensor]:
+    """The demo's classifier, as a scan runs it or as it was given, and real photographs."""
+    classifier = _load("tf_efficientnet_lite0").place(torch.device("cpu"))
+    classifier = classifier if given else classifier.folded()
     source = images.open_pictures(
         pictures(batch_size, folder),
         classifier.preprocessing,
@@ -264,11 +265,14 @@ def of_a_scan(bench: Bench, rounds: int, console: Console) -> None:
 
 
 def rise(kind: str, batch_size: int, labelled: str) -> float:
-    """Mebibytes by which the peak rises: of `one` forward and backward, or of `all` measures."""
+    """Mebibytes by which the peak rises: of `one` forward and backward, or of `all` measures.
+
+    The one is of the model as it was given, whose batch normalisation is not folded away.
+    """
     import resource
 
     with tempfile.TemporaryDirectory() as folder:
-        classifier, batch = ready(batch_size, Path(folder))
+        classifier, batch = ready(batch_size, Path(folder), given=kind == "one")
     bench = Bench(classifier, batch, labelled == "True")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if kind == "one":

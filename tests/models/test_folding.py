@@ -66,6 +66,10 @@ def test_the_given_model_stays_and_weights_are_shared():
     assert not any(weight.requires_grad for weight in folded.module.parameters())
 
 
+class Adapted(nn.Conv2d):
+    """A subclass may do anything with its weights."""
+
+
 class Block(nn.Module):
     """A convolution and its normalisation in ways that cannot be folded."""
 
@@ -75,6 +79,8 @@ class Block(nn.Module):
         self.conv = nn.Conv2d(3, 6, 3, padding=1)
         self.norm = BatchNormAct2d(6) if how == "used twice" else nn.BatchNorm2d(6)
         self.head = nn.Linear(6, 4)
+        if how == "adapted":
+            self.conv = Adapted(3, 6, 3, padding=1)
         if how == "no statistics":
             self.norm = nn.BatchNorm2d(6, track_running_stats=False)
         if how == "hooked":
@@ -82,6 +88,8 @@ class Block(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         found = self.conv(images)
+        if self.how == "changed in place":
+            found.clamp_(-50, 50)  # as near to nothing as pictures of noise show
         normed = self.norm(found)
         if self.how == "used twice":
             normed = self.norm(normed)
@@ -90,7 +98,17 @@ class Block(nn.Module):
         return self.head(normed.mean((2, 3)))
 
 
-@pytest.mark.parametrize("how", ["used twice", "no statistics", "output used elsewhere", "hooked"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "used twice",
+        "no statistics",
+        "output used elsewhere",
+        "hooked",
+        "changed in place",
+        "adapted",
+    ],
+)
 def test_what_cannot_be_folded_stays(how):
     plain = placed(Block(how))
     folded = plain.folded()

@@ -114,15 +114,15 @@ def cases(report: Report, audit: Path | None, room: int) -> Cases:
         return Cases(remarks=(_FOREIGN,))
     drawn: list[Drawn] = []
     remarks = [_HOW]
-    for case in numbers.cases:
+    for index, case in enumerate(numbers.cases):
         try:
             found = _drawn(case, audit / CASES / case.file)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             remarks.append(f"{CASES}/{case.file} is left out: {_why(error)}.")
             continue
         room -= len(found.source)
         if room < 0:
-            left = len(numbers.cases) - len(drawn)
+            left = len(numbers.cases) - index
             remarks.append(f"{left} more are in the audit's folder {CASES}: there is no room here.")
             break
         drawn.append(found)
