@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from shared import Run, console_script, importing
 
+MODULE = (sys.executable, "-m", "semaudit")
+NAMED = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+"""The shell is the one that is named, whatever started the tests."""
+
 
 @pytest.mark.parametrize(
     ("words", "found"),
@@ -39,7 +43,7 @@ def test_completion(words: str, found: list[str], process: Run) -> None:
 
 
 def test_it_installs_itself(process: Run) -> None:
-    shown = process("--show-completion", "bash", program=(sys.executable, "-m", "semaudit"))
+    shown = process("--show-completion", "bash", program=MODULE, **NAMED)
     assert "--install-completion" in process("--help").stdout
     assert "_SEMAUDIT_COMPLETE" in shown.stdout
 
@@ -50,7 +54,7 @@ def test_in_a_real_shell(process: Run) -> None:
         'eval "$1"; complete -p semaudit; COMP_WORDS=(semaudit repro); COMP_CWORD=1\n'
         "_semaudit_completion semaudit; echo ${COMPREPLY[*]}"
     )
-    shown = process("--show-completion", "bash", program=(sys.executable, "-m", "semaudit"))
+    shown = process("--show-completion", "bash", program=MODULE, **NAMED)
     bash = ("bash", "--norc", "-c", script, "bash", shown.stdout)
     path = f"{Path(console_script()).parent}{os.pathsep}{os.environ['PATH']}"
     ended = process(program=bash, PATH=path)
