@@ -8,8 +8,27 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from semaudit.errors import AuditError, UsageError
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+def parsed(kind: type[Document], text: str | bytes, path: Path, advice: str) -> Document:
+    """Make a document of the JSON that was read at ``path``.
+
+    Raises:
+        AuditError: it is damaged; says where first, and ends with the advice.
+    """
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise AuditError(f"{path} is damaged at {where}: {first['msg']}; {advice}") from error
 
 
 def read_text(path: Path, advice: str) -> str:

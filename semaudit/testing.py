@@ -92,10 +92,10 @@ def _parted(given: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
     from semaudit.gates.shipped import SHIPPED
     from semaudit.settings import Settings
 
+    if "exit_zero" in given:
+        raise UsageError("exit_zero would let every limit be broken: leave the assertion out")
     limits, settings = [], {}
     for name, value in given.items():
-        if name == "exit_zero":
-            raise UsageError("exit_zero would let every limit be broken: leave the assertion out")
         if name in EITHER:
             raise UsageError(f"{name} may be limited either way: fail_on=['{name}>={value}']")
         if name in SHIPPED or name in CHANGES:
@@ -103,8 +103,7 @@ def _parted(given: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
         elif name in Settings.model_fields:
             settings[name] = value
         else:
-            known = [*SHIPPED, *CHANGES, *Settings.model_fields, "accept_inconclusive"]
-            near = did_you_mean(name, known)
+            near = did_you_mean(name, [*SHIPPED, *CHANGES, *Settings.model_fields])
             raise UsageError(f"{name!r} is neither a metric nor a setting of a scan{near}")
     return limits, settings
 

@@ -57,6 +57,23 @@ def test_too_few_pictures_fail_unless_that_is_accepted() -> None:
     )
 
 
+def test_a_single_limit_may_be_a_string() -> None:
+    audit = semaudit.assert_continuous(Threshold(0.5), around(), fail_on="flip_rate<=0.1", **QUICK)
+    assert [each.gate for each in audit.verdicts] == ["flip_rate<=0.1"]
+
+
+def test_what_is_accepted_is_on_the_audit_s_record() -> None:
+    audit = semaudit.assert_continuous(
+        Threshold(0.5), around(8), flip_rate=0.1, accept_inconclusive=True, **QUICK
+    )
+    assert audit.manifest["settings"]["accept_inconclusive"]["value"] is True
+
+
+def test_an_assertion_that_nothing_breaks_is_refused() -> None:
+    with pytest.raises(UsageError, match="exit_zero would let every limit be broken"):
+        semaudit.assert_continuous(Threshold(0.5), around(), flip_rate=0.1, exit_zero=True)
+
+
 def test_a_constant_is_not_continuous_but_degenerate() -> None:
     with pytest.raises(AssertionError, match="cannot be judged") as failed:
         semaudit.assert_continuous(

@@ -10,7 +10,7 @@ import torch
 
 from semaudit import __version__
 from semaudit.fourier.concerns import CONCERNS
-from semaudit.models import Classifier, weights_sha256
+from semaudit.models import Classifier
 from semaudit.runtime import Runtime
 from semaudit.settings import Resolved
 
@@ -36,9 +36,7 @@ def record(
             "num_classes": classifier.num_classes,
             "activation": classifier.activation,
             "preprocessing": asdict(classifier.preprocessing),
-            "weights_sha256": str(
-                classifier.provenance.get("weights_sha256") or weights_sha256(classifier.module)
-            ),
+            "weights_sha256": classifier.weights_sha256,
         },
         "data": {
             "source": source,

@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor
 
-from semaudit.metrics.pixels import over_pixels
+from semaudit.metrics.pixels import length, over_pixels
 
 
 def l2(tensor: Tensor) -> Tensor:
     """Euclidean norm a picture, (n,); in double precision no square of a float32 overflows."""
-    return over_pixels(_l2, tensor)
+    return over_pixels(length, tensor)
 
 
 def l1(tensor: Tensor) -> Tensor:
@@ -23,11 +23,6 @@ def l1(tensor: Tensor) -> Tensor:
 def inner(one: Tensor, other: Tensor) -> Tensor:
     """Inner product a picture, (n,)."""
     return over_pixels(lambda a, b: (a * b).sum(-1), one, other)
-
-
-def _l2(pixels: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(pixels, dim=-1)
-    return norm
 
 
 def _l1(pixels: Tensor) -> Tensor:

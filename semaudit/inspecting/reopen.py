@@ -13,7 +13,7 @@ from typing import Any
 
 from semaudit.errors import AuditError, ImageError, ModelError, UsageError
 from semaudit.folder import MANIFEST, reading_manifest
-from semaudit.models import Classifier, weights_sha256
+from semaudit.models import Classifier
 from semaudit.models.factory import is_factory
 from semaudit.opening import load_plugins, open_model
 from semaudit.plugins import LoadedPlugin
@@ -186,7 +186,7 @@ def open_again(audit: Path, report: Report, recorded: Recorded) -> tuple[Classif
         elif not isinstance(error, UsageError) and Path(settings.model).suffix:
             again = f"\n(--model says where {settings.model} is now, if it has moved)"
         raise type(error)(f"{error}{again}") from error
-    found = str(classifier.provenance.get("weights_sha256") or weights_sha256(classifier.module))
+    found = classifier.weights_sha256
     if found != report.model.weights_sha256:
         raise AuditError(
             f"{settings.model} has other weights than {audit} was made with ({found[:12]}, not "

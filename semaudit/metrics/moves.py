@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from semaudit.metrics.pixels import over_pixels
+from semaudit.metrics.pixels import length, over_pixels
 
 
 class Moved(NamedTuple):
@@ -33,13 +33,7 @@ def moved(before: Tensor | None, after: Tensor | None) -> Moved | None:
     return Moved(one, other, chord, change.masked_fill(~known, float("nan")))
 
 
-def size(pixels: Tensor) -> Tensor:
-    """Length of flat pictures (..., d), (...)."""
-    norm: Tensor = torch.linalg.vector_norm(pixels, dim=-1)
-    return norm
-
-
 def _lengths(before: Tensor, after: Tensor) -> Tensor:
-    one, other = size(before), size(after)
-    chord = size(before / one[..., None] - after / other[..., None])
-    return torch.stack([one, other, chord, size(after - before)], -1)
+    one, other = length(before), length(after)
+    chord = length(before / one[..., None] - after / other[..., None])
+    return torch.stack([one, other, chord, length(after - before)], -1)

@@ -25,3 +25,9 @@ def over_pixels(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
         return function(*(row.to(dtype) for row in rows))
     pictures = zip(*rows, strict=True)
     return torch.stack([function(*(row.to(dtype) for row in each)) for each in pictures])
+
+
+def length(pixels: Tensor) -> Tensor:
+    """Euclidean length of flat pictures (..., d): (...)."""
+    norm: Tensor = torch.linalg.vector_norm(pixels, dim=-1)
+    return norm

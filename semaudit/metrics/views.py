@@ -13,8 +13,8 @@ from torch import Tensor
 
 from semaudit import divergence
 from semaudit.metric import Activation
-from semaudit.metrics.moves import Moved, moved, size
-from semaudit.metrics.pixels import over_pixels
+from semaudit.metrics.moves import Moved, moved
+from semaudit.metrics.pixels import length, over_pixels
 from semaudit.metrics.ssim import Reference, reference
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class Rung:
     @cached_property
     def distance(self) -> Tensor:
         """L2 length of the difference, (n,)."""
-        return over_pixels(size, self.difference)
+        return over_pixels(length, self.difference)
 
     @cached_property
     def gradient_moved(self) -> Moved | None:

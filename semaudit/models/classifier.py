@@ -119,17 +119,16 @@ class Classifier:
             return self
         pictures = references(self.preprocessing.input_size)
         try:
-            before = self._repeatable(pictures)
             twin = fold(self.module, lambda: self._repeatable(pictures))
-            other = self if twin is None else replace(self, module=twin)
-            after = other._repeatable(pictures)
+            if twin is None:
+                return self
+            provenance = {**self.provenance, "weights_sha256": self.weights_sha256}
+            other = replace(self, module=twin, provenance=provenance)
+            before, after = (each._repeatable(pictures) for each in (self, other))
         except (ModelError, RuntimeError, MemoryError):  # told better by `check`
             return self
-        if not (after - before).abs().amax() <= ROUNDING * before.abs().amax():
-            return self
-        # The hash is that of the weights that were given.
-        known = str(self.provenance.get("weights_sha256") or weights_sha256(self.module))
-        return replace(other, provenance={**self.provenance, "weights_sha256": known})
+        same = (after - before).abs().amax() <= ROUNDING * before.abs().amax()
+        return other if same else self
 
     def _repeatable(self, pictures: Tensor) -> Tensor:
         """Logits with the random numbers of a model's own held fixed."""
@@ -204,6 +203,11 @@ class Classifier:
                 "check the checkpoint, or run without reduced precision"
             )
         return logits
+
+    @property
+    def weights_sha256(self) -> str:
+        """Hash of the weights as they were given, 64 hex digits."""
+        return str(self.provenance.get("weights_sha256") or weights_sha256(self.module))
 
     @property
     def _head(self) -> nn.Module | None:

@@ -23,11 +23,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 EXACT = (torch.float32, torch.float64)
 """Weights of fewer digits would be rounded once more, which the model as shipped is not."""
 
-
 CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
 NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, BatchNormAct2d)
 """Layers whose forward is known: a subclass of somebody's own may do anything."""
-
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 

@@ -13,7 +13,7 @@ from semaudit.degeneracy import untrained
 from semaudit.images import ImageSource
 from semaudit.metric import Metric
 from semaudit.metrics import METRICS
-from semaudit.models import Classifier, weights_sha256
+from semaudit.models import Classifier
 from semaudit.models.assembly import GUESSED_ARCH
 from semaudit.probes import Probe
 from semaudit.report.document import (
@@ -87,9 +87,7 @@ def build(
             activation=activation,
             input_size=classifier.preprocessing.input_size,
             preprocessing=str(classifier.preprocessing),
-            weights_sha256=str(
-                classifier.provenance.get("weights_sha256") or weights_sha256(classifier.module)
-            ),
+            weights_sha256=classifier.weights_sha256,
             guessed_architecture=GUESSED_ARCH in classifier.provenance,
             notes=list(classifier.notes),
         ),

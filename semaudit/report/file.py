@@ -6,10 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from semaudit.errors import AuditError
-from semaudit.files import read_text
+from semaudit.files import parsed, read_text
 from semaudit.report.document import SCHEMA_VERSION, Report
 
 
@@ -44,12 +42,7 @@ def parse_report(text: str, path: Path) -> Report:
         raise AuditError(
             f"{path} has schema version {version}, this semaudit reads {SCHEMA_VERSION}"
         )
-    try:
-        return Report.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise AuditError(f"{path} is damaged at {where}: {first['msg']}; scan again") from error
+    return parsed(Report, text, path, "scan again")
 
 
 def to_json(report: Report, folder: Path | None = None) -> str:

@@ -6,9 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from semaudit.errors import AuditError
+from semaudit.files import parsed
 from semaudit.folder import PICTURES
 from semaudit.report.document import Part
 
@@ -75,15 +76,12 @@ def read_index(audit: Path) -> Index | None:
     """
     path = audit / PICTURES / INDEX
     try:
-        return Index.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise AuditError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise AuditError(f"{path} is damaged at {where}: {first['msg']}; scan again") from error
+    return parsed(Index, content, path, "scan again")
 
 
 def read_picture(audit: Path, file: File) -> bytes:

@@ -69,6 +69,16 @@ def test_the_workflow_is_one(cli: Run, tmp_path: Path) -> None:
     [
         (None, PLACEHOLDER),
         ("{", PLACEHOLDER),
+        ("[]", PLACEHOLDER),
+        ({"url": "https://example.org/me/semaudit", "vcs_info": "git"}, PLACEHOLDER),
+        (
+            {
+                "url": "https://example.org/me/all.git",
+                "vcs_info": {"vcs": "git", "commit_id": "0" * 40},
+                "subdirectory": "semaudit",
+            },
+            PLACEHOLDER,
+        ),
         ({"url": "file:///home/me/semaudit", "dir_info": {}}, PLACEHOLDER),
         (("https://example.org/me/semaudit.git", "0" * 40), None),
         (("ssh://git@example.org/me/semaudit", "0" * 40), PLACEHOLDER),

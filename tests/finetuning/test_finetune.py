@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,10 @@ from semaudit.finetuning.proof import worse
 from semaudit.finetuning.tuning import Tuned, finetune
 from semaudit.finetuning.words import told
 from semaudit.folder import partial
-from semaudit.images import Batch, TensorSource
+from semaudit.images import TensorSource
 from semaudit.report.document import Interval
 
-from .gratings import ARCH, CLASSES, gratings, source, trained, written
+from .gratings import ARCH, CLASSES, Shards, gratings, source, trained, written
 
 QUICK: dict[str, Any] = {"device": "cpu", "select": "brightness", "gradients": False, "lr": 5e-4}
 
@@ -421,24 +419,6 @@ def test_baselines_stand_beside(tmp_path: Path) -> None:
     )
     assert [each["name"] for each in bare.record["baselines"]] == ["augmentation only"]
     assert any("without labels" in note for note in bare.record["notes"])
-
-
-@dataclass(frozen=True)
-class Shards:
-    """A source that can only be read from start to end."""
-
-    inner: TensorSource
-    labelled = True
-    notes = ()
-    class_names = None
-
-    def __len__(self) -> int:
-        return len(self.inner)
-
-    def batches(
-        self, batch_size: int, workers: int = 0, pin_memory: bool = False
-    ) -> Iterator[Batch]:
-        return self.inner.batches(batch_size)
 
 
 def test_a_stream_is_as_good_as_what_it_holds(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,11 @@ from semaudit.finetuning.pictures import split
 from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.tuning import finetune
 from semaudit.images import FolderSource, StreamSource
-from semaudit.images.batches import Batch
 from semaudit.images.decoding.transforms import Transform
 from semaudit.models.preprocessing import Preprocessing
 from semaudit.settings import explicit
 
-from .gratings import CLASSES, SIDE, gratings, source, trained, written
+from .gratings import CLASSES, SIDE, Shards, gratings, source, trained, written
 
 QUICK: dict[str, Any] = {"device": "cpu", "select": "brightness", "gradients": False, "lr": 5e-4}
 SEEN = Preprocessing((3, SIDE, SIDE), (0.5,) * 3, (0.5,) * 3, 1.0, "center", "bilinear")
@@ -130,25 +128,8 @@ def test_unreadable_pictures_of_a_folder_count_however_large_it_is(
         list(large.pictures.batches(range(4), 2))
 
 
-class Shards:
-    """A source that can only be read from start to end, decoded."""
-
-    labelled, notes, class_names = True, (), None
-
-    def __init__(self, count: int) -> None:
-        self.inner = source(count)
-
-    def __len__(self) -> int:
-        return len(self.inner)
-
-    def batches(
-        self, batch_size: int, workers: int = 0, pin_memory: bool = False
-    ) -> Iterator[Batch]:
-        return self.inner.batches(batch_size)
-
-
 def test_a_foreign_source_is_taken_in_parts_as_tensors_are() -> None:
-    one, two = opened(trained(), Shards(60)), opened(trained(), source(60))
+    one, two = opened(trained(), Shards(source(60))), opened(trained(), source(60))
     assert ids(one.held_out) == ids(two.held_out)
     # Read in its own order, not training first.
     for rows in ("training", "validation"):

@@ -177,13 +177,20 @@ def test_the_standard_battery_of_a_network(network: nn.Module, photographs: Path
 
 
 def assert_network_same(one: list[semaudit.Audit], other: list[semaudit.Audit]) -> None:
-    """Float32 rounds by the batch: shifts agree to 1e-5, their roots to 1e-3."""
+    """Float32 rounds by the batch: shifts agree to 1e-5, their roots to 1e-3.
+
+    A search steps by the signs of a gradient. Where an entry is zero within rounding, its sign
+    may differ, and so may what is found, a little.
+    """
     (left, left_paths), (right, right_paths) = tables(one), tables(other)
     assert left.index.equals(right.index)
-    for column in ("input_rms", "input_linf", "ssim"):
-        np.testing.assert_allclose(left[column], right[column], atol=1e-6, err_msg=column)
-    for column in ("shift", "feature_distance"):
-        np.testing.assert_allclose(left[column], right[column], atol=1e-5, err_msg=column)
+    searched = (left["family"] == "adversarial").to_numpy()
+    atols = dict.fromkeys(("input_rms", "input_linf", "ssim"), 1e-6)
+    atols |= dict.fromkeys(("shift", "feature_distance"), 1e-5)
+    for column, atol in atols.items():
+        for rows, slack in ((~searched, 1), (searched, 100)):
+            first, second = left[column][rows], right[column][rows]
+            np.testing.assert_allclose(first, second, atol=slack * atol, err_msg=column)
     np.testing.assert_array_equal(left["class"], right["class"])
     for column in ("jump", "shift_area"):
         np.testing.assert_allclose(left_paths[column], right_paths[column], atol=1e-3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -124,5 +125,31 @@ def test_damaged_numbers_are_an_error(kept_report: Report, drawn: Path) -> None:
 def test_drawings_stop_where_the_room_does(kept_report: Report, drawn: Path) -> None:
     one = cases.cases(kept_report, drawn, 10**7).drawn[0]
     found = cases.cases(kept_report, drawn, len(one.source) + 10)
+    assert len(found.drawn) == 1
+    assert "1 more are in the audit's folder cases" in found.remarks[-1]
+
+
+def test_a_damaged_drawing_is_left_out_too(kept_report: Report, drawn: Path) -> None:
+    """Pillow has errors of its own for these: a header that claims too much, a broken chunk."""
+    whole = (drawn / CASES / "one.png").read_bytes()
+    claim = (20_000).to_bytes(4, "big") * 2
+    header = b"IHDR" + claim + whole[24:29]
+    bomb = whole[:12] + header + zlib.crc32(header).to_bytes(4, "big") + whole[33:]
+    (drawn / CASES / "one.png").write_bytes(bomb)
+    at = whole.index(b"IDAT") - 4
+    broken = whole[:at] + b"\x00\x00\x00\x04\x01\x02\x03\x04abcd" + b"\x00" * 4 + whole[at:]
+    (drawn / CASES / "two.png").write_bytes(broken)
+    page = Page(to_html(kept_report, drawn))
+    assert drawings(page) == []
+    said = " ".join(page.texts)
+    assert "cases/one.png is left out" in said
+    assert "cases/two.png is left out" in said
+
+
+def test_what_is_left_for_want_of_room_is_counted_once(kept_report: Report, drawn: Path) -> None:
+    room = len(cases.cases(kept_report, drawn, 10**7).drawn[0].source) + 10
+    names = ("gone.png", "one.png", "two.png")
+    write(drawn, kept_report, [case(name) for name in names])
+    found = cases.cases(kept_report, drawn, room)
     assert len(found.drawn) == 1
     assert "1 more are in the audit's folder cases" in found.remarks[-1]

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 from PIL import Image, UnidentifiedImageError, features
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, StringConstraints
 
 from semaudit.errors import AuditError
+from semaudit.files import parsed
 from semaudit.folder import CASE_NUMBERS, CASES
 from semaudit.report.document import Report
 from semaudit.report.html.words import shown
@@ -131,17 +132,12 @@ def cases(report: Report, audit: Path | None, room: int) -> Cases:
 
 def _read(path: Path) -> _Numbers | None:
     try:
-        return _Numbers.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise AuditError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise AuditError(
-            f"{path} is damaged at {where}: {first['msg']}; draw again with semaudit inspect"
-        ) from error
+    return parsed(_Numbers, content, path, "draw again with semaudit inspect")
 
 
 def _why(error: Exception) -> str:
