@@ -197,7 +197,9 @@ def assert_network_same(one: list[semaudit.Audit], other: list[semaudit.Audit]) 
     # Where an answer changes within rounding of a halving, the onsets are that halving apart.
     steps = {probe.name: halving(probe.ladder) for probe in one[0].report.battery}
     apart = (left_paths["onset"] - right_paths["onset"]).abs().fillna(0)
-    assert (apart <= apart.index.get_level_values("probe").map(steps)).all()
+    fixed = left_paths["family"] != "adversarial"
+    assert (apart <= apart.index.get_level_values("probe").map(steps))[fixed].all()
+    assert (apart <= 0.05 * left_paths["onset"].fillna(0))[~fixed].all()
     np.testing.assert_array_equal(left_paths["onset"].isna(), right_paths["onset"].isna())
 
 
