@@ -11,7 +11,7 @@ from typing import Any
 from semaudit.errors import AuditError
 from semaudit.figures import differences
 from semaudit.files import read_text
-from semaudit.folder import MANIFEST, METRICS, reading_manifest
+from semaudit.folder import MANIFEST, METRICS, REPORT, reading_manifest
 from semaudit.report.document import Report
 from semaudit.report.flat import to_flat
 
@@ -23,18 +23,20 @@ def class_names(report: Report, manifest: Mapping[str, Any], audit: Path) -> lis
     """The names of the classes: the manifest's, or of before it held them the report's own.
 
     Raises:
-        AuditError: the manifest is damaged.
+        AuditError: the manifest is damaged, or the report is.
     """
     with reading_manifest(audit / MANIFEST):
         kept = manifest["model"].get("class_names")
         if kept is not None:
             return [str(name) for name in kept]
-    names = [""] * report.model.num_classes
+    names = dict.fromkeys(range(report.model.num_classes), "")
     for flip in report.class_flips:
-        names[flip.from_class], names[flip.to_class] = flip.from_name, flip.to_name
+        names |= {flip.from_class: flip.from_name, flip.to_class: flip.to_name}
     for worst in report.worst:
-        names[worst.clean_class], names[worst.to_class] = worst.clean_name, worst.to_name
-    return names
+        names |= {worst.clean_class: worst.clean_name, worst.to_class: worst.to_name}
+    if len(names) > report.model.num_classes:
+        raise AuditError(f"{audit / REPORT} is damaged: it speaks of classes that the model lacks")
+    return list(names.values())
 
 
 def unlike_tables(report: Report, again: Report) -> Iterator[str]:

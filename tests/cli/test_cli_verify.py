@@ -114,6 +114,17 @@ def test_damaged_hashes(files: object, copy: Path, cli: Run) -> None:
     assert "holds no hashes" in ended.stderr
 
 
+@pytest.mark.parametrize("number", [-1, 10_000])
+def test_an_old_report_of_classes_that_its_model_lacks(number: int, copy: Path, cli: Run) -> None:
+    manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+    del manifest["model"]["class_names"]
+    _edit(copy / "manifest.json", model=manifest["model"])
+    worst = json.loads((copy / "report.json").read_text(encoding="utf-8"))["worst"]
+    _edit(copy / "report.json", worst=[{**worst[0], "to_class": number}])
+    ended = cli("verify", str(copy))
+    assert (ended.code, "speaks of classes that the model lacks" in ended.stdout) == (1, True)
+
+
 def test_no_audit(tmp_path: Path, cli: Run) -> None:
     assert cli("verify", "nowhere").code == 3
     ended = cli("verify", str(tmp_path))
