@@ -112,6 +112,29 @@ class Resolved:
     settings: Settings
     origins: dict[str, str]
 
+    def limits_said(self) -> str:
+        """Where the limits come from, in words."""
+        origin = self.origins["fail_on"]
+        return "--fail-on" if origin == FLAG else origin
+
+
+def limits_left_out(
+    resolved: Resolved, *, config: Path | None = None, environment: Mapping[str, str] | None = None
+) -> str | None:
+    """What to say where the limits of the settings replace weaker ones, which no gate then judges.
+
+    Args:
+        resolved: the settings that hold.
+        config, environment: as they were given to `resolve`.
+    """
+    if resolved.origins["fail_on"] != FLAG:
+        return None
+    weaker = resolve(config=config, environment=environment)
+    left = [each for each in weaker.settings.fail_on if each not in resolved.settings.fail_on]
+    if not left:
+        return None
+    return f"--fail-on replaces the limits of {weaker.limits_said()}; not judged: {'; '.join(left)}"
+
 
 def resolve(
     flags: Mapping[str, Any] | None = None,

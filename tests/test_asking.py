@@ -122,7 +122,7 @@ def test_without_gradients_none_is_measured_and_none_can_be_limited() -> None:
     audit = scan(linear(), select=["noise"], gradients=False)
     assert not GRADIENTS & {estimate.metric for estimate in audit.report.estimates}
     assert not GRADIENTS & {each.name for each in audit.report.metrics}
-    with pytest.raises(UsageError, match="'gradient_turn<=1' needs gradients: leave --no-grad"):
+    with pytest.raises(UsageError, match="'gradient_turn<=1' needs gradients, which --no-grad"):
         scan(linear(), select=["noise"], gradients=False, fail_on=["gradient_turn<=1"])
 
 

@@ -68,7 +68,7 @@ def print_judged(report: Report, form: str) -> None:
     else:
         from semaudit.report.terminal import print_changes, print_verdicts
 
-        print_verdicts(report.verdicts, stdout())
+        print_verdicts(report, stdout())
         if report.baseline is not None:
             print_changes(report.baseline, stdout())
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semaudit.cli.common import require_format, stdout
+from semaudit.cli.run import say_of_limits
 
 if TYPE_CHECKING:
     from semaudit.settings import Resolved
@@ -45,6 +46,7 @@ def config(
     resolved = resolve(flags, config=config)
     if resolved.settings.fail_on:
         _check_limits(resolved)
+        say_of_limits(resolved, config)
     values = resolved.settings.model_dump(mode="json")
     if format == "json":
         rows = {

@@ -10,6 +10,7 @@ import typer
 
 from semaudit.cli.completing import formats, metrics
 from semaudit.cli.rendering import FORMAT_HELP, Write, present
+from semaudit.cli.run import say_of_limits
 
 
 def gate(
@@ -65,7 +66,8 @@ def gate(
     from semaudit.gates.shipped import recorded_metrics
     from semaudit.report.file import read_report
     from semaudit.report.renderings import check_outputs
-    from semaudit.settings import resolve
+    from semaudit.report.text import printable
+    from semaudit.settings import FLAG, resolve
     from semaudit.store import Samples
 
     flags = {
@@ -75,20 +77,27 @@ def gate(
         "format": format,
         "exit_zero": exit_zero,
     }
-    settings = resolve(flags, config=config).settings
+    resolved = resolve(flags, config=config)
+    settings = resolved.settings
+    say_of_limits(resolved, config)
     check_outputs(write or (), audit, settings.format)
     given = [gates.parse(text) for text in settings.fail_on]
     report = read_report(audit / REPORT)
     refuse_undeciding(report, str(audit))
-    limits = given or recorded_limits(report, audit)
+    own = recorded_limits(report, audit)
+    limits = given or own
     if not limits:
         raise GateError(
             f"there is no limit to judge, and {audit} was made with none: give --fail-on "
             "'flip_rate<=0.05'"
         )
+    left = [each.text for each in own if each not in limits]
+    # Not on standard output, which may be JSON.
     if not given and not quiet:
-        # Not on standard output, which may be JSON.
-        print(f"judged by the limits that {audit} was made with", file=sys.stderr)
+        print(f"judged by the limits that {printable(str(audit))} was made with", file=sys.stderr)
+    elif left and resolved.origins["fail_on"] != FLAG:
+        said = f"judged by the limits of {resolved.limits_said()}; {audit} was made with others"
+        print(f"note: {printable(said)}, not judged: {printable('; '.join(left))}", file=sys.stderr)
     gates.refuse_limits_without_baseline(limits, settings.baseline is not None)
     metrics = recorded_metrics(report, [each.metric for each in limits], audit)
     bound = gates.bind(

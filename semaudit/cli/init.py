@@ -46,6 +46,12 @@ def init(
             f"to do: the workflow installs semaudit from {started.unknown}; put in whose "
             "repository you have it from, and which version"
         )
+    if started.lacking:
+        lines.append(f"to do: set {' and '.join(started.lacking)} in semaudit.yaml, or no job runs")
+    lines += [
+        f"to do: {name} {path!r} is not there yet; put it there, or change semaudit.yaml"
+        for name, path in started.missing.items()
+    ]
     if not started.proposal.limits:
         lines.append(
             "no limit was written: this job cannot fail by what it measures; add limits under "

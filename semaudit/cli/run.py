@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from semaudit.cli.progress import Seen, live
 from semaudit.cli.rendering import present
 from semaudit.errors import AuditError, UsageError
+
+if TYPE_CHECKING:
+    from semaudit.settings import Resolved
 
 
 def run_scan(flags: Mapping[str, Any], config: Path | None, outs: Sequence[Path]) -> None:
@@ -24,6 +28,7 @@ def run_scan(flags: Mapping[str, Any], config: Path | None, outs: Sequence[Path]
         from semaudit.settings import resolve
 
         resolved = resolve(flags, config=config)
+        say_of_limits(resolved, config)
         settings, out = resolved.settings, resolved.settings.out
         if settings.model is None:
             raise UsageError("which model? semaudit scan MODEL --data DIR")
@@ -44,6 +49,20 @@ def run_scan(flags: Mapping[str, Any], config: Path | None, outs: Sequence[Path]
             exit_zero=settings.exit_zero,
         )
     )
+
+
+def say_of_limits(resolved: Resolved, config: Path | None) -> None:
+    """Say on standard error what a job may rest on in vain.
+
+    That is limits of a file that a flag replaces, and those that better models break.
+    """
+    from semaudit.gates.early import backwards
+    from semaudit.report.text import printable
+    from semaudit.settings import limits_left_out
+
+    left_out = limits_left_out(resolved, config=config)
+    for said in (*([left_out] if left_out else []), *backwards(resolved.settings.fail_on)):
+        print(f"note: {printable(said)}", file=sys.stderr)
 
 
 def _interrupted(out: Path | None, seen: Seen) -> str:

@@ -88,7 +88,7 @@ def require_finished(folder: Path) -> None:
         AuditError: it is not, or not there.
     """
     if not folder.exists():
-        raise AuditError(f"there is no audit {folder}: no such folder")
+        raise AuditError(f"there is no audit {folder}: no such file or folder")
     if not folder.is_dir():
         raise AuditError(f"{folder} is a file; name the folder that --out of a scan wrote")
     if (folder / REPORT).exists():

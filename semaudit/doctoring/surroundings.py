@@ -81,8 +81,8 @@ def configuration() -> tuple[str, bool]:
         origins = resolve().origins
     except UsageError as error:
         return f"wrong: {error}", False
-    places = sorted({place for place in origins.values() if place != DEFAULT})
-    return "; ".join(places) or "none: defaults hold", True
+    set_ones = [f"{name} ({place})" for name, place in origins.items() if place != DEFAULT]
+    return ", ".join(set_ones) or "none: defaults hold", True
 
 
 def room(folder: Path) -> str:

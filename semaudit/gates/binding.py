@@ -9,7 +9,7 @@ from semaudit.columns import Part, bounds
 from semaudit.errors import GateError, did_you_mean
 from semaudit.gates.grammar import Gate
 from semaudit.gates.reach import check_possible
-from semaudit.gates.shipped import SHIPPED
+from semaudit.gates.shipped import SHIPPED, shipped_tracks
 from semaudit.layout import ADVERSARIAL_FAMILY, ALONG, NOISE_FLOOR_FAMILY, Layout, Track
 from semaudit.metric import (
     CHANGES,
@@ -118,7 +118,10 @@ def _metric(
     if metric is None:
         raise GateError(_no_metric(gate, known, activation))
     if metric.name in _OF_LABELS and not labelled:
-        raise GateError(f"{gate.text!r} matches nothing: the pictures have no labels")
+        raise GateError(
+            f"{gate.text!r} matches nothing: the pictures have no labels; class folders, "
+            "--label-pattern or --class-map give them"
+        )
     return metric
 
 
@@ -171,9 +174,12 @@ def tracks_of(gate: Gate, layout: Layout) -> tuple[int, ...]:
     tracks = layout.matching(gate.scope)
     if not tracks:
         known = [name for track in layout.tracks for name in (track.name, track.family)]
+        scope = gate.scope or ""
+        shipped = any(scope in (each.name, each.family) for each in shipped_tracks())
+        hint = _how_to_add(scope) if shipped else did_you_mean(scope, known) or _how_to_add(scope)
         raise GateError(
             f"{gate.text!r} matches nothing: no probe or family of this battery is called "
-            f"{gate.scope!r}{did_you_mean(gate.scope or '', known) or _how_to_add(gate.scope)}"
+            f"{scope!r}{hint}"
         )
     return tracks
 
@@ -182,8 +188,7 @@ def _of_the_whole(metric: Metric) -> bool:
     return metric.level == "image" or metric in (SCORE, NOISE_FLOOR)
 
 
-def _how_to_add(scope: str | None) -> str:
-    name = scope or ""
+def _how_to_add(name: str) -> str:
     worst = name == ADVERSARIAL_FAMILY or name.startswith("worst_")
     return f"; --select adds probes{', and --worst-case all searches' * worst}"
 

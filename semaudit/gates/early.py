@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-
-import yaml
+from contextlib import suppress
 
 from semaudit.errors import GateError
 from semaudit.gates.binding import check_alone, tracks_of
 from semaudit.gates.grammar import Gate, parse
 from semaudit.gates.numbers import refuse_limits_without_baseline
-from semaudit.gates.shipped import SHIPPED, as_metrics
+from semaudit.gates.shipped import SHIPPED, as_metrics, shipped_tracks
 from semaudit.installed import installed_plugins
-from semaudit.layout import Layout, Track
+from semaudit.layout import Layout
 from semaudit.metric import CHANGES, TRANSPORT, Metric
-from semaudit.probedir import probes_dir
 from semaudit.settings import FLAG, Resolved, Settings
+
+HIGHER_IS_BETTER = ("accuracy", "score")
+LOWER_IS_BETTER = ("flip_rate", "shift", *CHANGES)
 
 
 def refuse_hopeless(
@@ -37,7 +38,24 @@ def refuse_hopeless(
             raise GateError(f"{limit.text!r} needs a tree of classes: --taxonomy head, or a file")
         metric = check_alone(limit, metrics, labelled=not settings.ignore_labels)
         if metric.needs_gradients and not settings.gradients:
-            raise GateError(f"{limit.text!r} needs gradients: leave --no-gradients out")
+            raise GateError(
+                f"{limit.text!r} needs gradients, which --no-gradients, or gradients: false in the "
+                "settings, turns off: leave that out"
+            )
+
+
+def backwards(limits: Sequence[str]) -> Iterator[str]:
+    """What to say of limits that better models break; those that cannot be read are left out."""
+    for text in limits:
+        with suppress(GateError):
+            gate = parse(text)
+            higher = gate.metric in HIGHER_IS_BETTER
+            if gate.metric in (*HIGHER_IS_BETTER, *LOWER_IS_BETTER) and higher == gate.at_most:
+                better, sign = ("higher", ">=") if higher else ("lower", "<=")
+                yield (
+                    f"{text!r} is broken by better models: {gate.metric} is better the {better}; "
+                    f"did you mean {sign}?"
+                )
 
 
 def refuse_early(resolved: Resolved) -> bool:
@@ -58,18 +76,10 @@ def refuse_early(resolved: Resolved) -> bool:
         known = [each for each in limits if not extended or each.metric in {*SHIPPED, *CHANGES}]
         refuse_hopeless(known, settings, as_metrics())
         if settings.battery is None and not extended:
-            layout = Layout(tuple(_shipped()))
+            layout = Layout(tuple(shipped_tracks()))
             for limit in known:
                 tracks_of(limit, layout)
     except GateError as error:
         origin = resolved.origins["fail_on"]
         raise GateError(f"{'' if origin == FLAG else f'{origin}: '}{error}") from None
     return len(known) == len(limits)
-
-
-def _shipped() -> Iterator[Track]:
-    """All shipped probes; their ladders, which settings may change, are left out."""
-    for path in sorted(probes_dir().glob("*.yaml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for name in document["probes"]:
-            yield Track(name, document["family"], ())

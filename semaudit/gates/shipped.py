@@ -7,11 +7,15 @@ how wide its intervals are, so that it is never taken from there where it is kno
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import yaml
+
 from semaudit.errors import AuditError
+from semaudit.layout import Track
 from semaudit.metric import NOISE_FLOOR, SCORE, Bounds, Level, Metric, entropy_bounds
+from semaudit.probedir import probes_dir
 from semaudit.report.document import Report
 
 INF = math.inf
@@ -116,3 +120,11 @@ def _require_same(metric: Metric, known: Known, audit: Path) -> None:
         f"[{low:g}, {high:g}], of {column!r}, once a {level}: the report was edited, or is of "
         "another version of semaudit; scan again"
     )
+
+
+def shipped_tracks() -> Iterator[Track]:
+    """All shipped probes; their ladders, which settings may change, are left out."""
+    for path in sorted(probes_dir().glob("*.yaml")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for name in document["probes"]:
+            yield Track(name, document["family"], ())

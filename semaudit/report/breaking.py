@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from semaudit.errors import GateError
-from semaudit.gates.grammar import parse
+from semaudit.gates.grammar import Gate, parse
 from semaudit.report import text
 from semaudit.report.document import Estimate, Outcome, Report, Verdict
 
@@ -12,9 +12,10 @@ SHOWN = 5
 
 
 def broken_by(report: Report, verdict: Verdict) -> list[Estimate]:
-    """The probes in a failed gate's scope that are beyond its limit by themselves, worst first.
+    """The probes in a failed gate's scope that break its limit by themselves, worst first.
 
-    There are none where the metric is of the whole or of a picture (score, accuracy), where the
+    Those whose interval holds the limit are left out: they are not shown to break it. There are
+    none where the metric is of the whole or of a picture (score, accuracy), where the
     limit is on one rung, and where it is held against a baseline.
     """
     if verdict.outcome is not Outcome.FAIL:
@@ -33,9 +34,16 @@ def broken_by(report: Report, verdict: Verdict) -> list[Estimate]:
         for each in report.estimates
         if (each.metric, each.scope, each.statistic) == wanted
         and each.name in names
-        and sign * (each.value - gate.limit) > 0
+        and _excludes(each, gate)
     ]
     return sorted(beyond, key=lambda each: -sign * each.value)
+
+
+def _excludes(each: Estimate, gate: Gate) -> bool:
+    """Whether the interval lies beyond the limit as a whole."""
+    if gate.at_most:
+        return each.low is not None and each.low > gate.limit
+    return each.high is not None and each.high < gate.limit
 
 
 def broken_lines(report: Report, verdict: Verdict) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from semaudit.errors import AuditError
 from semaudit.files import parsed, read_text
+from semaudit.folder import REPORT
 from semaudit.report.document import SCHEMA_VERSION, Report
 
 
@@ -25,7 +26,11 @@ def read_report(path: Path) -> Report:
     Raises:
         AuditError: it is missing, damaged or of another version.
     """
-    return parse_report(read_text(path, f"is {path.parent} an audit?"), path)
+    name_it = "name the folder that --out of a scan wrote, or its report.json"
+    if path.parent.is_file():
+        raise AuditError(f"{path.parent} is a file and no audit: {name_it}")
+    advice = f"is {path.parent} an audit?" if path.name == REPORT else name_it
+    return parse_report(read_text(path, advice), path)
 
 
 def parse_report(text: str, path: Path) -> Report:

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from semaudit.report import text
-from semaudit.report.document import Baseline, Report, Verdict
+from semaudit.report.breaking import broken_lines
+from semaudit.report.document import Baseline, Report
 
 WORST = 5
 
@@ -66,7 +67,7 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
             console.print(make_table(title, headers, content))
             if headers is text.GRADIENT_HEADERS:
                 console.print(Text(f"{text.GRADIENT_NOTE}\n", style="dim"))
-    print_verdicts(report.verdicts, console)
+    print_verdicts(report, console)
     print_changes(report.baseline, console)
     if rows:
         worst = text.worst_rows(report, WORST)
@@ -86,17 +87,21 @@ def print_report(report: Report, console: Console, *, out: str | None = None) ->
     console.print(_closing(report))
 
 
-def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
-    """Print the gates, judged."""
-    if not verdicts:
+def print_verdicts(report: Report, console: Console) -> None:
+    """Print the gates, judged, and which probes break them by themselves."""
+    if not report.verdicts:
         return
-    headers, rows = text.verdict_table(verdicts)
+    headers, rows = text.verdict_table(report.verdicts)
     table = make_table("Gates", headers, ())
     table.columns[1].min_width = min(_GATE, max(len(row[1]) for row in rows))
     for outcome, *cells in rows:
         verdict = Text(outcome.upper(), style=_STYLES[outcome])
         table.add_row(verdict, *(plain(cell) for cell in cells))
     console.print(table)
+    for judged in report.verdicts:
+        if lines := broken_lines(report, judged):
+            said = f"{text.printable(judged.gate)} is broken by {'; '.join(lines)}"
+            console.print(plain(f"{said}\n"))
     console.print(Text(f"{text.GATE_NOTE}\n", style="dim"))
 
 

@@ -60,6 +60,18 @@ def elsewhere(given: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def missing(folder: Path, given: Mapping[str, Any]) -> dict[str, str]:
+    """The settings that name a file or folder which is not there; a model may have a plain name."""
+    from semaudit.models.files.contents import SUFFIXES  # it brings torch
+
+    named = {name: str(given[name]) for name in ("model", "data") if given.get(name) is not None}
+    return {
+        name: path
+        for name, path in named.items()
+        if not (folder / path).exists() and (name == "data" or path.endswith(SUFFIXES))
+    }
+
+
 def _leads_out(path: str) -> bool:
     within = Path(os.path.normpath(path))
     return within.is_absolute() or within.parts[:1] == (os.pardir,) or path.startswith("~")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from semaudit import gates, statistics
 from semaudit.columns import values
@@ -17,6 +20,11 @@ from semaudit.store import Samples
 
 HEADROOM = 0.1
 """How far beyond its interval a limit lies, as a share of it: the next model may differ a bit."""
+
+_TIMES = (2, 4, 8, 16, 32, 64)
+"""How many times as many pictures are looked at for whether they would do."""
+
+Interval = tuple[float, float]
 
 _READABLE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10)
 
@@ -55,7 +63,13 @@ def propose(audit: Path) -> Proposal:
             skipped.append(f"{subject[0]}: {reason}")
         else:
             limits.append(limit)
-    return _decided(limits, skipped, samples, report, audit)
+    proposal = _decided(limits, skipped, samples, report, audit)
+    own = (
+        f"{each.gate}: the audit's own limit ({each.outcome.value}); to keep it, add it"
+        for each in report.verdicts
+        if each.gate not in proposal.limits
+    )
+    return Proposal(proposal.limits, (*proposal.skipped, *own))
 
 
 def _wanted(report: Report) -> list[tuple[str, bool]]:
@@ -92,18 +106,31 @@ def _limit(
     low, high = found.interval(gates.ALPHA / count)
     mean = found.value
     wide = f"its interval, {number(low)} to {number(high)}, is too wide for {found.n:,} pictures"
+
+    def enough(fits: Callable[[Interval], bool]) -> str:
+        """About how many pictures like these would do."""
+        for times in _TIMES:
+            more = statistics.mean_evidence(np.tile(numbers, times), bound.bounds, resamples=1000)
+            if fits(more.interval(gates.ALPHA / count)):
+                return f"{wide}; about {more.n:,} like these would do"
+        return wide
+
     if at_most:
         half = bound.bounds[1] / 2
         limit = readable(high * (1 + HEADROOM), up=True)
         if limit <= half:
             return f"{name}<={limit:g}", ""
-        return None, wide if readable(mean * (1 + HEADROOM), up=True) <= half else (
+        return None, enough(
+            lambda ends: readable(ends[1] * (1 + HEADROOM), up=True) <= half
+        ) if readable(mean * (1 + HEADROOM), up=True) <= half else (
             f"at {number(mean)} it is too high for a limit that says much"
         )
     limit = readable(low * (1 - HEADROOM), up=False)
     if limit >= mean / 2 and limit > bound.bounds[0]:
         return f"{name}>={limit:g}", ""
-    return None, wide if mean > 0 else "at 0 it is too low for a limit"
+    return None, enough(
+        lambda ends: ends[0] * (1 - HEADROOM) >= mean / 2
+    ) if mean > 0 else "at 0 it is too low for a limit"
 
 
 def _decided(

@@ -11,7 +11,7 @@ from typing import Any
 from semaudit.errors import UsageError
 from semaudit.files import appearing_file, check_file_below, folders_made
 from semaudit.settingsources import YAML_FILE
-from semaudit.starting.configuration import configuration, elsewhere, settings_of
+from semaudit.starting.configuration import configuration, elsewhere, missing, settings_of
 from semaudit.starting.proposing import Proposal, propose
 from semaudit.starting.workflow import PLACEHOLDER, source, workflow
 
@@ -26,12 +26,16 @@ class Started:
         files: that are there now.
         proposal: the limits that were proposed.
         elsewhere: the paths that lead out of the folder.
+        lacking: what semaudit.yaml does not say and a scan needs.
+        missing: the paths, by setting, at which nothing is.
         unknown: what the workflow holds in place of where semaudit comes from, if that is unknown.
     """
 
     files: tuple[Path, ...]
     proposal: Proposal
     elsewhere: Mapping[str, str]
+    lacking: tuple[str, ...]
+    missing: Mapping[str, str]
     unknown: str | None
 
 
@@ -67,4 +71,11 @@ def start(folder: Path, audit: Path | None, given: dict[str, Any], *, force: boo
             stack.enter_context(folders_made(path.parent))
             stack.enter_context(appearing_file(path)).write_text(content, encoding="utf-8")
     unknown = installed if installed == PLACEHOLDER else None
-    return Started(tuple(texts), proposal, elsewhere(holding), unknown)
+    return Started(
+        files=tuple(texts),
+        proposal=proposal,
+        elsewhere=elsewhere(holding),
+        lacking=tuple(name for name in ("model", "data") if holding.get(name) is None),
+        missing=missing(folder, holding),
+        unknown=unknown,
+    )

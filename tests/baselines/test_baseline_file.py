@@ -156,7 +156,7 @@ def refused(path: Path) -> str:
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
-    assert "no such folder" in refused(tmp_path / "base.semaudit")
+    assert "no such file or folder" in refused(tmp_path / "base.semaudit")
     (tmp_path / "empty").mkdir()
     assert "is no audit" in refused(tmp_path / "empty")
 

@@ -252,7 +252,7 @@ def test_show_says_what_it_is_of(cli: Run, audited: Path, file: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("save", "nowhere"), 3, "there is no audit nowhere: no such folder"),
+        (("save", "nowhere"), 3, "there is no audit nowhere: no such file or folder"),
         (("save", "AUDIT", "-o", "nowhere/b"), 2, "there is no folder nowhere"),
         (("save", "AUDIT", "-o", "."), 2, "is a folder; name a file"),
         (("save", "AUDIT", "--metric", "shfit"), 2, "did you mean 'shift'"),

@@ -121,7 +121,7 @@ def test_audits_that_cannot_be_compared(
 def test_no_audit(cli: Run, audited: Path) -> None:
     ended = cli("compare", str(audited), "nowhere")
     assert (ended.code, ended.stdout) == (3, "")
-    assert "there is no audit nowhere: no such folder" in ended.stderr
+    assert "there is no audit nowhere: no such file or folder" in ended.stderr
 
 
 def test_curves_need_matplotlib(

@@ -86,7 +86,7 @@ LIMITS = [
     ("flip_rate<0.1", "write <= or >="),
     ("new_flips<=0.1", "needs a baseline"),
     ("transport<=0.1", "needs a tree of classes"),
-    ("gradient_turn<=0.1", "needs gradients: leave --no-gradients out"),
+    ("gradient_turn<=0.1", "needs gradients, which --no-gradients"),
     ("accuracy>=0.5", "the pictures have no labels"),
 ]
 

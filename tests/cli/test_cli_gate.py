@@ -118,6 +118,57 @@ def test_no_limit_is_a_mistake(cli: Run, audited: Path) -> None:
     assert f"{audited} was made with none: give --fail-on" in ended.stderr
 
 
+def test_limits_that_are_left_out_are_named(
+    cli: Run, checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    """Neither a file nor a flag puts a limit out of force in silence."""
+    out = tmp_path / "audit"
+    settings = {"arch": ARCH, "img_size": 32, "select": "brightness", "device": "cpu"}
+    semaudit.scan(checkpoint, pictures, fail_on=GATES[:2], out=out, **settings)
+    (tmp_path / "semaudit.yaml").write_text("fail_on: [score>=20, score>=10]\n", encoding="utf-8")
+    ended = cli("gate", str(out), "--quiet")
+    assert (ended.code, ended.stdout.strip()) == (0, "")
+    assert "note: judged by the limits of semaudit.yaml:1" in ended.stderr
+    assert ended.stderr.endswith("not judged: logit_distance.p95<=1e-9\n")
+    ended = cli("gate", str(out), *limits("score>=20"))
+    assert ended.stderr == (
+        "note: --fail-on replaces the limits of semaudit.yaml:1; not judged: score>=10\n"
+    )
+    scanned = ("--arch", ARCH, "--img-size", "32", "--select", "brightness", "--device", "cpu")
+    ended = cli("scan", str(checkpoint), "--data", str(pictures), *scanned, *limits("score>=20"))
+    assert (ended.code, "not judged: score>=10\n" in ended.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("limit", ["accuracy<=0.9", "score<=90", "flip_rate>=0.1", "shift>=0.1"])
+def test_a_limit_that_better_models_break_is_told(limit: str, cli: Run, tmp_path: Path) -> None:
+    (tmp_path / "semaudit.yaml").write_text(f"fail_on: ['{limit}']\n", encoding="utf-8")
+    ended = cli("config")
+    assert ended.code == 0
+    assert f"note: {limit!r} is broken by better models" in ended.stderr
+    (tmp_path / "semaudit.yaml").write_text("fail_on: [accuracy>=0.9]\n", encoding="utf-8")
+    assert cli("config").stderr == ""
+
+
+def test_a_failed_gate_names_the_probes_that_break_it(cli: Run, audited: Path) -> None:
+    ended = cli("gate", str(audited), *limits("shift<=1e-6"))
+    assert ended.code == 1
+    assert "shift<=1e-6 is broken by " in ended.stdout
+
+
+def test_a_shipped_probe_that_was_not_run_is_no_typing_mistake(cli: Run, audited: Path) -> None:
+    said = cli("gate", str(audited), *limits("flip_rate[motion_blur]<=0.1")).stderr
+    assert "is called 'motion_blur'; --select adds probes" in said
+    said = cli("gate", str(audited), *limits("flip_rate[brigthness]<=0.1")).stderr
+    assert "did you mean 'brightness'" in said
+
+
+def test_a_file_that_is_no_audit(cli: Run, checkpoint: Path) -> None:
+    for command in (["report"], ["gate", "--fail-on", "shift<=0.1"], ["init", "--from"]):
+        ended = cli(*command, str(checkpoint))
+        assert ended.code == 3
+        assert "name the folder that --out of a scan wrote" in ended.stderr
+
+
 def test_without_limits_the_audit_s_own_are_judged(
     cli: Run, checkpoint: Path, pictures: Path, tmp_path: Path
 ) -> None:

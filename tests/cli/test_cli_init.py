@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -101,7 +102,9 @@ def test_the_workflow_installs_from_where_this_came(
     written = (tmp_path / WORKFLOW_FILE).read_text(encoding="utf-8")
     runs = [step.get("run") for step in yaml.safe_load(written)["jobs"]["audit"]["steps"]]
     assert f'python -m pip install "{expected}"' in runs
-    assert ("TO DO" in written) == ("to do" in ended.stdout) == (expected == PLACEHOLDER)
+    assert (
+        ("TO DO" in written) == ("to do: the workflow" in ended.stdout) == (expected == PLACEHOLDER)
+    )
 
 
 def test_nothing_is_overwritten(cli: Run, tmp_path: Path) -> None:
@@ -135,10 +138,33 @@ def test_too_few_pictures_decide_little_and_a_comment_says_so(
     assert ended.code == 0
     assert "no limit:" in ended.stdout
     text = (tmp_path / "semaudit.yaml").read_text(encoding="utf-8")
-    assert re.search(r"^# flip_rate: its interval, .* is too wide for 12 pictures$", text, re.M)
+    assert re.search(
+        r"^# flip_rate: its interval, .* is too wide for 12 pictures; about \d+ like", text, re.M
+    )
     # What was scanned lies elsewhere, where no job would find it.
     assert re.search(r"^# The job will not find this there.*\ndata: /", text, re.M)
     assert "warning: data: /" in ended.stderr
+
+
+def test_what_a_job_still_needs_is_said(cli: Run, tmp_path: Path) -> None:
+    assert "to do: set model and data in semaudit.yaml" in cli("init").stdout
+    ended = cli("init", "nomodel.pt", "--data", "nophotos", "--force")
+    assert "to do: model 'nomodel.pt' is not there yet" in ended.stdout
+    assert "to do: data 'nophotos' is not there yet" in ended.stdout
+    (tmp_path / "nophotos").mkdir()
+    ended = cli("init", "resnet50.a1_in1k", "--data", "nophotos", "--force")
+    assert "is not there yet" not in ended.stdout
+
+
+def test_the_audits_own_limits_are_not_forgotten(audited: Path, cli: Run, tmp_path: Path) -> None:
+    copy = shutil.copytree(audited, tmp_path / "copy")
+    report = json.loads((copy / "report.json").read_text(encoding="utf-8"))
+    own = {"gate": "score>=99.5", "outcome": "fail", "value": 90.0, "low": 80.0, "high": 95.0}
+    own |= {"level": 0.05, "n": 12, "pictures_to_decide": None, "reason": "", "against": None}
+    text = json.dumps(report | {"verdicts": [own]})
+    (copy / "report.json").write_text(text, encoding="utf-8")
+    ended = cli("init", "--from", "copy")
+    assert "score>=99.5: the audit's own limit (fail); to keep it, add it" in ended.stdout
 
 
 @pytest.mark.parametrize(

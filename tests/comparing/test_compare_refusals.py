@@ -155,7 +155,7 @@ def test_a_damaged_manifest(content: bytes, before: Path, tmp_path: Path) -> Non
 
 
 def test_no_audit_at_all(before: Path, tmp_path: Path) -> None:
-    assert "no such folder" in refused(before, tmp_path / "nowhere")
+    assert "no such file or folder" in refused(before, tmp_path / "nowhere")
     assert "is a file" in refused(before, before / "report.json")
     (tmp_path / "empty").mkdir()
     assert "is no audit: it has no report.json" in refused(tmp_path / "empty", before)

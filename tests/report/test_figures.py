@@ -138,3 +138,12 @@ def test_only_the_worst_are_told() -> None:
     lines = broken_lines(REPORT, failed("score>=100"))
     assert len(lines) == 4
     assert all(": " in line for line in lines)
+
+
+def test_a_probe_whose_interval_holds_the_limit_is_not_shown_to_break_it() -> None:
+    worst = REPORT.estimate("shift", "probe", "brightness")
+    assert worst is not None
+    assert worst.low is not None
+    within = (worst.low + worst.value) / 2
+    assert "brightness" not in names(f"shift<={within}")
+    assert "brightness" in names(f"shift<={worst.low * 0.99}")

@@ -201,9 +201,9 @@ def test_reasons_have_a_column_where_there_are_any() -> None:
     assert [row[-1] for row in rows] == ["", undecided.reason]
 
 
-def test_no_verdicts_no_table() -> None:
+def test_no_verdicts_no_table(report: Report) -> None:
     console = Console(file=io.StringIO())
-    print_verdicts([], console)
+    print_verdicts(report.model_copy(update={"verdicts": ()}), console)
     assert console.file.getvalue() == ""  # type: ignore[attr-defined]
 
 
