@@ -82,3 +82,4 @@ def _interval(name: str, each: Interval | None) -> Iterator[tuple[str, float | N
         yield name, each.value
         yield f"{name}, low", each.low
         yield f"{name}, high", each.high
+        yield f"{name}, n", each.n

@@ -142,10 +142,10 @@ def appearing(out: Path) -> Iterator[Path]:
         yield work
     except KeyboardInterrupt:
         if any(work.iterdir()):
-            _replace(work, partial(out))
+            move_in(work, partial(out))
         raise
     else:
-        _replace(work, target)
+        move_in(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
         for each in made:
@@ -159,7 +159,8 @@ def partial(out: Path) -> Path:
     return target.with_name(f"{target.name}.partial")
 
 
-def _replace(work: Path, target: Path) -> None:
+def move_in(work: Path, target: Path) -> None:
+    """Give a folder the name of another, which goes only once the new one is in its place."""
     old = work.with_name(f"{work.name}-old")
     if target.exists():
         target.rename(old)

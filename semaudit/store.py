@@ -178,7 +178,10 @@ class Samples:
     def image_ids(self) -> list[str]:
         """The N pictures, in the order of all rows."""
         table = self._read(IMAGES, "image")
-        return [str(name) for name in table.column(0).to_pylist()]
+        try:
+            return [str(name) for name in table.column(0).to_pylist()]
+        except UnicodeDecodeError as error:
+            raise self._damaged(IMAGES, "its names are no UTF-8 text") from error
 
     def path(self, column: str) -> NDArray[np.float64]:
         """(N, P) one number a path."""
@@ -191,6 +194,8 @@ class Samples:
 
     def _column(self, table: str, column: str) -> NDArray[np.floating]:
         values = self._read(table, column).column(0)
+        if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
+            raise self._damaged(table, f"its column {column!r} holds {values.type} and no numbers")
         if values.null_count:
             values = values.cast(pa.float64()).fill_null(np.nan)
         # Not to_numpy, which imports pandas: that takes as long as judging an audit.

@@ -20,6 +20,8 @@ repository, and a small one that claims more is meant to fill the memory."""
 
 _AGAIN = "save it again with `semaudit baseline save`"
 
+_PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+
 
 def read_file(path: Path) -> Opened:
     """Open a baseline's file as the audit that it was made of.
@@ -60,6 +62,8 @@ def _members(path: Path) -> dict[str, bytes]:
             sizes = {name: archive.getinfo(name).file_size for name in names}
             if max(sizes.values()) > _LARGEST:
                 raise AuditError(f"the baseline {path} is damaged: it is of an impossible size")
+            if {archive.getinfo(name).compress_type for name in names} - _PACKED:
+                raise AuditError(f"the baseline {path} is packed in a way that semaudit never does")
             return {name: archive.read(name) for name in names}
     except (
         *(zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError),

@@ -71,7 +71,10 @@ class Pairs:
 
     def clean_classes(self) -> Both:
         """(N, 1) the top-1 classes of the clean pictures."""
-        one, other = (a.samples.image("clean_class")[:, None] for a in (self.before, self.after))
+        one, other = (
+            _checked_classes(audit.samples.image("clean_class")[:, None], audit)
+            for audit in (self.before, self.after)
+        )
         return one, other[self.rows]
 
     def classes(self) -> Both:
@@ -100,7 +103,17 @@ def _places(wanted: Sequence[str], among: Sequence[str]) -> Indices:
 
 
 def _classes(audit: Opened) -> Array:
-    return np.asarray(audit.samples.rung("class"), dtype=np.float64)
+    return _checked_classes(np.asarray(audit.samples.rung("class"), dtype=np.float64), audit)
+
+
+def _checked_classes(classes: Array, audit: Opened) -> Array:
+    """Every answer there: one that lacks would count as a wrong one."""
+    known = (classes >= 0) & (classes < audit.report.model.num_classes)
+    if not (known & (classes == np.floor(classes))).all():  # nor is NaN
+        raise AuditError(
+            f"{audit.name} is damaged: it holds answers that are no class of its model; scan again"
+        )
+    return classes
 
 
 def _checked(values: NDArray[np.floating], metric: Metric, audit: Opened) -> Array:

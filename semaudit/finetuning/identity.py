@@ -11,15 +11,18 @@ from semaudit.finetuning.contents import digest_of
 from semaudit.models import weights_sha256
 
 FREE = {"max_time", "max_accuracy_drop", "baselines"}
-"""Of a recipe: what may be another, as no update depends on it."""
+"""Of a recipe: what may be another, as no update depends on it.
+
+The search of ``--alpha auto`` chooses by the drop, which then is no such thing."""
 
 
 def identity_of(bench: Bench) -> dict[str, Any]:
     """All of it, by the names that a message has for it; fit for JSON."""
     classifier, place = bench.classifier, bench.classifier.placement
     ids = "\n".join(bench.roll.image_ids)
+    searching = {"max_accuracy_drop"} if bench.recipe.alpha == "auto" else set()
     return {
-        **bench.recipe.model_dump(exclude=FREE),
+        **bench.recipe.model_dump(exclude=FREE - searching),
         "seed": bench.seed,
         "model": weights_sha256(classifier.module),
         "activation": classifier.activation,

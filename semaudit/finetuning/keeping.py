@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,9 @@ class Keeper:
         if not path.is_file():
             return None
         try:
+            with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums
+                if (broken := archive.testzip()) is not None:
+                    raise zipfile.BadZipFile(broken)
             state = torch.load(path, map_location="cpu", weights_only=True)
             identity = json.loads(state["identity"])
             kept = Kept(**{each.name: state[each.name] for each in fields(Kept)})
@@ -142,5 +146,5 @@ def _update_of(line: str) -> float:
     """The update that a line tells of; of half a line, which a kill can leave, none ever made."""
     try:
         return float(json.loads(line)["update"])
-    except ValueError:
+    except (ValueError, TypeError, KeyError):
         return math.inf

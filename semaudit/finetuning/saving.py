@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import nn
 from semaudit import __version__
 from semaudit.errors import UsageError
 from semaudit.files import appearing_file, check_file
+from semaudit.finetuning.record import RECORD
 from semaudit.finetuning.student import weights_of
 from semaudit.folder import partial
 from semaudit.models import Classifier
@@ -40,6 +42,7 @@ def check_out(out: Path, model: object, *, force: bool, resume: bool) -> None:
     if out.suffix != SUFFIX:
         raise UsageError(f"-o {out}: the weights are written as {SUFFIX}; give it that ending")
     check_file(out)
+    _refuse_foreign(folder_of(out))
     for each in (out, folder_of(out)):
         if each.exists() and not force:
             if resume and not partial(out).exists():
@@ -48,6 +51,19 @@ def check_out(out: Path, model: object, *, force: bool, resume: bool) -> None:
                     "--force starts afresh"
                 )
             raise UsageError(f"{each} exists: --force replaces it")
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a place for the evidence that is no earlier run's: it would be lost."""
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise UsageError(f"{folder} is no folder, and the evidence goes there: move it away")
+    if any(folder.iterdir()) and not (folder / RECORD).is_file():
+        raise UsageError(
+            f"{folder} is of no earlier run, for it has no {RECORD}, and would be lost: move it "
+            "away, or name another file"
+        )
 
 
 def architecture_of(classifier: Classifier) -> str | None:

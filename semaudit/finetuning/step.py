@@ -100,8 +100,7 @@ class Stepper:
         # Also after a part that did not fit: what it left would count twice.
         self.student.module.zero_grad(set_to_none=True)
         sums = torch.zeros(len(TERMS) + 2, dtype=torch.float64, device=self.engine.device)
-        for start in range(0, len(batch), self.size):
-            part = slice(start, start + self.size)
+        for part in parts_of(len(batch), self.size):
             found = self._terms(batch, part, update)
             losses = found.total(self.objective)
             self.engine.backward(losses.sum() / total)
@@ -150,3 +149,11 @@ def seen_together(
         replace(whole, images=each, logits=logit, features=feature)
         for each, logit, feature in zip(parts, logits, features, strict=True)
     )
+
+
+def parts_of(total: int, size: int) -> list[slice]:
+    """A batch in parts; a last picture alone, of which BatchNorm has no variance, joins one."""
+    starts = list(range(0, total, size))
+    if size > 1 and total > size and total % size == 1:
+        starts.pop()
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], total], strict=True)]

@@ -196,7 +196,7 @@ def _searched(
         return bench, None
     path = keeper.folder / SEARCH
     if resume and path.is_file():
-        found = found_of(json.loads(path.read_text("utf-8")))
+        found = _found_before(path)
     else:
         found = search(bench, bench.recipe.auto_time, watch=watch)
         if bench.engine.main:
@@ -204,6 +204,14 @@ def _searched(
             with appearing_file(path) as work:
                 work.write_text(json.dumps(record.plain(asdict(found))), "utf-8")
     return replace(bench, recipe=recipe_for(bench.recipe, found.best)), found
+
+
+def _found_before(path: Path) -> Found:
+    """The search of a run that was broken off."""
+    try:
+        return found_of(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"{path} is damaged: start afresh with --force") from error
 
 
 def _trained(bench: Bench, keeper: Keeper, kept: Kept | None, watch: Watch) -> Ended:

@@ -18,6 +18,7 @@ from semaudit.finetuning.keeping import STATE
 from semaudit.finetuning.plan import Tick, Watch
 from semaudit.finetuning.saving import folder_of, how_to_open, metadata_of, save
 from semaudit.finetuning.student import Weights
+from semaudit.folder import move_in
 from semaudit.models import Classifier, weights_sha256
 from semaudit.settings import Resolved
 from semaudit.stream import Progress
@@ -90,13 +91,12 @@ def write(outcome: Outcome, desk: Desk) -> None:
     elif desk.out.exists():
         document["notes"].append(f"{desk.out} is of an earlier run, and was left as it is")
     record.write(desk.folder / record.RECORD, document)
-    for name in (STATE, SEARCH):  # what only a broken run needs
-        (desk.folder / name).unlink(missing_ok=True)
     for each in desk.folder.glob("*.partial"):  # audits that were broken off, and run since
         shutil.rmtree(each)
     target = folder_of(desk.out)
-    shutil.rmtree(target, ignore_errors=True)
-    desk.folder.rename(target)
+    move_in(desk.folder, target)
+    for name in (STATE, SEARCH):  # what only a broken run needs: until here this was one
+        (target / name).unlink(missing_ok=True)
 
 
 def _prove(outcome: Outcome, desk: Desk) -> None:

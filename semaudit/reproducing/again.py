@@ -27,6 +27,7 @@ from semaudit.reproducing.held import Reproduced, held_against, require_sensible
 from semaudit.settings import FLAG, Resolved, Settings
 from semaudit.store import Samples
 from semaudit.stream import Watch
+from semaudit.verifying.check import verify
 
 
 def reproduce(
@@ -66,6 +67,11 @@ def reproduce(
         (repeated.report, repeated.manifest, repeated.folder),
         tolerance,
     )
+    told = verify(audit, baseline=given.baseline)
+    others = any(not each.within(tolerance) for each in told.disagreeing)
+    if told.unreadable is not None or others:
+        forged = "the audit's own tables do not give its figures: semaudit verify names them"
+        found = replace(found, shown=(forged, *found.shown))
     if baseline is None or KEY in manifest:
         return found
     said = f"which baseline {baseline} was is not on record: it may be another"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ _Audit = tuple[Report, Mapping[str, Any], Path]
 
 def held_against(before: _Audit, after: _Audit, tolerance: float) -> Reproduced:
     """Hold two audits, each as (report, manifest, folder), against one another."""
-    old, new = figures(before[0]), figures(after[0])
+    old, new = ({**figures(each[0]), **_judged(each[0])} for each in (before, after))
     tables = (IMAGES, PATHS, SAMPLES)
     return Reproduced(
         figures=len(old),
@@ -113,23 +114,34 @@ def _same_table(one: Path, other: Path) -> bool:
 
 
 def _verdicts(before: Report, after: Report) -> tuple[tuple[str, str, str], ...]:
-    now = {each.gate: each.outcome.value for each in after.verdicts}
+    old, now = ({each.gate: each.outcome.value for each in r.verdicts} for r in (before, after))
     return tuple(
-        (each.gate, each.outcome.value, now.get(each.gate, "not judged"))
-        for each in before.verdicts
-        if now.get(each.gate) != each.outcome.value
+        (gate, old.get(gate, "not judged"), now.get(gate, "not judged"))
+        for gate in dict.fromkeys((*old, *now))
+        if old.get(gate) != now.get(gate)
     )
+
+
+def _judged(report: Report) -> dict[str, float | None]:
+    """The figures of verdicts and counts, which no estimate holds."""
+    found: dict[str, float | None] = {"distinct clean classes": report.clean.distinct_classes}
+    for each in report.verdicts:
+        for name in ("value", "low", "high", "n"):
+            found[f"{each.gate}, {name}"] = getattr(each, name)
+    return found
 
 
 def _findings(report: Report) -> set[str]:
     degenerate = set() if report.degenerate is None else {"a degenerate model"}
-    return degenerate | {doubt.name for doubt in report.doubts}
+    # What a warning tells in numbers is among the figures.
+    warned = {f"the warning {re.sub(r'[0-9][0-9.,e-]*', '#', each)}" for each in report.warnings}
+    return degenerate | warned | {doubt.name for doubt in report.doubts}
 
 
 def _circumstances(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     said = []
     for part in ("versions", "runtime"):
-        then, now = before.get(part, {}), after.get(part, {})
+        then, now = before.get(part) or {}, after.get(part) or {}
         for name in now:
             if then.get(name) != now[name] and name != "workers":
                 said.append(f"{name} was {then.get(name)} then and is {now[name]} now")

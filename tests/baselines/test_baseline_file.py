@@ -280,3 +280,16 @@ def test_what_decides_nothing_is_no_baseline(
     with pytest.raises(GateError, match=said):
         save(audit, tmp_path / "base")
     assert not (tmp_path / "base").exists()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_file_that_is_packed_otherwise_is_refused_unread(method: int, tmp_path: Path) -> None:
+    made(tmp_path / "audit", 12)
+    save(tmp_path / "audit", tmp_path / "whole")
+    with (
+        zipfile.ZipFile(tmp_path / "whole") as archive,
+        zipfile.ZipFile(tmp_path / "base", "w", method) as copy,
+    ):
+        for member in archive.namelist():
+            copy.writestr(member, archive.read(member))
+    assert "packed in a way that semaudit never does" in refused(tmp_path / "base")

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from shared import REPO, Run, paint
+from shared import ARCH, REPO, Run, paint
 
 import semaudit
 
@@ -290,6 +293,40 @@ def test_other_figures_are_told_with_the_largest_difference(copy: Path, cli: Run
     lax = cli("reproduce", str(copy), "--tolerance", "0.1")
     assert lax.code == 0
     assert "the others within 10 %" in lax.stdout
+
+
+def test_forged_tables_and_a_verdict_that_was_taken_out(copy: Path, cli: Run) -> None:
+    table = pq.read_table(copy / "samples.parquet")
+    place = table.column_names.index("flip")
+    ones = pa.array(np.ones(table.num_rows), table.schema.field("flip").type)
+    pq.write_table(table.set_column(place, "flip", ones), copy / "samples.parquet")
+    ended = cli("reproduce", str(copy))
+    assert (ended.code, "own tables do not give its figures" in ended.stdout) == (1, True)
+
+
+def test_a_verdict_that_was_taken_out_or_edited_does_not_come_back(
+    tmp_path: Path, checkpoint: Path, pictures: Path, cli: Run
+) -> None:
+    out = tmp_path / "audit"
+    words = ("--arch", ARCH, "--img-size", "32", "--select", "brightness", "--device", "cpu")
+    limits = ("--fail-on", "shift<=1e-6", "--fail-on", "score>=20")
+    assert (
+        cli(
+            "scan", str(checkpoint), "--data", str(pictures), *words, *limits, "--out", str(out)
+        ).code
+        == 1
+    )
+    whole = (out / "report.json").read_text(encoding="utf-8")
+    verdicts = json.loads(whole)["verdicts"]
+    kept = [each for each in verdicts if each["outcome"] != "fail"]
+    assert len(kept) == 1
+    _edit(out / "report.json", verdicts=kept)
+    ended = cli("reproduce", str(out))
+    assert (ended.code, "shift<=1e-6" in ended.stdout) == (1, True)
+    (out / "report.json").write_text(whole, encoding="utf-8")
+    _edit(out / "report.json", verdicts=[{**each, "value": 0.123, "n": 9} for each in verdicts])
+    ended = cli("reproduce", str(out))
+    assert (ended.code, "score>=20, value" in ended.stdout) == (1, True)
 
 
 @pytest.mark.parametrize("tolerance", ["-0.1", "nan", "inf", "0.11", "1"])

@@ -17,6 +17,7 @@ from scipy import stats
 
 import semaudit
 from semaudit.comparing import Change, Comparison
+from semaudit.errors import AuditError
 from semaudit.report.file import read_report
 from semaudit.statistics import mean_evidence
 
@@ -375,3 +376,42 @@ def test_labels_of_some_pictures(before: Path, tmp_path: Path) -> None:
     assert each.difference.n == known
     without = f"accuracy: {len(labels) - known} of {len(labels)} pictures have no label"
     assert without in compared.notes
+
+
+@pytest.mark.parametrize("wrong", [None, -1, 10_000, 0.5])
+@pytest.mark.parametrize(("table", "column"), [("images", "clean_class"), ("samples", "class")])
+def test_an_answer_that_lacks_is_no_wrong_answer(
+    table: str, column: str, wrong: float | None, before: Path, tmp_path: Path
+) -> None:
+    copy = copied(before, tmp_path / "copy")
+    path = copy / f"{table}.parquet"
+    read = pq.read_table(path)
+    values = [wrong, *map(float, read[column].to_pylist()[1:])]
+    place = read.column_names.index(column)
+    pq.write_table(read.set_column(place, column, pa.array(values, pa.float64())), path)
+    with pytest.raises(AuditError, match="answers that are no class of its model"):
+        semaudit.compare(before, copy)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "kind"),
+    [
+        ("samples", "shift", pa.string()),
+        ("samples", "class", pa.bool_()),
+        ("images", "image", pa.binary()),
+    ],
+)
+def test_columns_of_another_kind_are_damage(
+    table: str, column: str, kind: pa.DataType, before: Path, tmp_path: Path
+) -> None:
+    copy = copied(before, tmp_path / "copy")
+    path = copy / f"{table}.parquet"
+    read = pq.read_table(path)
+    values = {pa.string(): "x", pa.bool_(): True, pa.binary(): b"\xff"}
+    array = pa.array([values[kind]] * read.num_rows, kind)
+    if column == "image":  # names that are no UTF-8, of the type of names
+        array = array.view(pa.string())
+    place = read.column_names.index(column)
+    pq.write_table(read.set_column(place, column, array), path)
+    with pytest.raises(AuditError, match="missing or damaged"):
+        semaudit.compare(before, copy)

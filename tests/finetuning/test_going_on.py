@@ -14,9 +14,14 @@ import torch
 from PIL import Image
 
 from semaudit.errors import UsageError
-from semaudit.finetuning.tuning import Tuned, finetune
+from semaudit.finetuning.identity import identity_of
+from semaudit.finetuning.keeping import Keeper, Kept, Log
+from semaudit.finetuning.opening import open_bench
+from semaudit.finetuning.recipe import recipe_of
+from semaudit.finetuning.tuning import Tuned, _found_before, finetune
 from semaudit.folder import partial
 from semaudit.images import TensorSource
+from semaudit.settings import explicit
 
 from .gratings import gratings, source, trained, written
 
@@ -154,3 +159,68 @@ def test_other_labels_of_the_same_tensors(tmp_path: Path) -> None:
     changed = torch.cat([images[:1].flip(-1), images[1:]])
     with pytest.raises(UsageError, match="contents of the pictures was"):
         finetune(trained(), TensorSource(changed, labels), out, resume=True, **settings)
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_what_no_run_wrote_is_never_replaced(kind: str, tmp_path: Path) -> None:
+    place = tmp_path / "a.finetune"
+    if kind == "file":
+        place.write_text("mine", encoding="utf-8")
+    else:
+        folder = place if kind == "folder" else tmp_path / "elsewhere"
+        folder.mkdir()
+        (folder / "thesis.txt").write_text("mine", encoding="utf-8")
+        if kind == "link":
+            place.symlink_to(folder, target_is_directory=True)
+    with pytest.raises(UsageError, match="move it away"):
+        finetune(trained(), source(96), tmp_path / "a.safetensors", force=True, **QUICK)
+    kept = place if kind == "file" else place / "thesis.txt"
+    assert kept.read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "a.safetensors").exists()
+
+
+def test_a_state_with_one_bit_turned_is_refused(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path / "run", {"seed": 0})
+    weights = torch.arange(1000.0)
+    keeper.save(Kept(1, 1.0, 8, {"weights": {"a": weights}}))
+    assert keeper.load() is not None
+    path = tmp_path / "run" / "state.pt"
+    content = bytearray(path.read_bytes())
+    at = content.index(weights.numpy().tobytes()[400:440])
+    content[at + 3] ^= 64
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="cannot be read"):
+        keeper.load()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"arms": [], "best": 3}'])
+def test_a_damaged_search_is_told(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "search.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"search\.json is damaged"):
+        _found_before(path)
+
+
+@pytest.mark.parametrize("line", ["7", "[]", "{}", "null", '{"update": [1]}', '{"upd'])
+def test_a_broken_line_of_the_log_is_left_out(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(f'{{"update": 1}}\n{line}\n', encoding="utf-8")
+    Log(path, updates=1).write(update=2)
+    assert [json.loads(each) for each in path.read_text("utf-8").splitlines()] == [
+        {"update": 1}, {"update": 2},
+    ]  # fmt: skip
+
+
+def test_a_search_for_alpha_goes_on_only_under_the_drop_that_it_chose_by() -> None:
+    settings = {"device": "cpu", "seed": 0}
+    for alpha, differs in (("auto", True), (5, False)):
+        one, other = (
+            identity_of(
+                open_bench(
+                    trained(), source(96), explicit(settings),
+                    recipe_of({"alpha": alpha, "max_accuracy_drop": drop}),
+                )
+            )
+            for drop in (0.3, 5.0)
+        )  # fmt: skip
+        assert (one != other) == differs

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from semaudit.errors import UsageError
 from semaudit.finetuning.engine import Engine
+from semaudit.finetuning.step import parts_of
 from semaudit.finetuning.tuning import finetune
 
 from .gratings import CLASSES, SIDE, source
@@ -89,3 +90,21 @@ def test_several_processes_do_not_train_statistics(
     with pytest.raises(UsageError, match="--train-bn trains in one process, and there are 2"):
         finetune(Normed(), source(96), tmp_path / "a.safetensors", **QUICK)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("total", "size", "expected"),
+    [
+        (8, 4, [4, 4]),
+        (9, 4, [4, 5]),
+        (10, 4, [4, 4, 2]),
+        (1, 4, [1]),
+        (3, 1, [1, 1, 1]),
+        (5, 8, [5]),
+    ],
+)
+def test_no_picture_is_alone_in_a_part(total: int, size: int, expected: list[int]) -> None:
+    assert [each.stop - each.start for each in parts_of(total, size)] == expected
+    assert [row for each in parts_of(total, size) for row in range(total)[each]] == list(
+        range(total)
+    )
