@@ -89,7 +89,10 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
         changes=changes,
         engine=engine,
         anchors=anchors_of(classifier, pictures, rows),
-        notes=(*classifier.notes, *source.notes, *_copies(roll), *notes),
+        notes=(
+            *(*classifier.notes, *source.notes, *_copies(roll), *notes),
+            *_left_out(len(parts.training) + len(parts.validation), len(pictures)),
+        ),
     )
 
 
@@ -103,6 +106,15 @@ def _labels(classifier: Classifier, source: ImageSource) -> tuple[str, ...] | No
         return source.class_names or names.wordnet_ids
     numbered = all(name == f"class {index}" for index, name in enumerate(names.names))
     return None if numbered else names.names
+
+
+def _left_out(wanted: int, readable: int) -> tuple[str, ...]:
+    if readable == wanted:
+        return ()
+    return (
+        f"{wanted - readable} of the {wanted} pictures for training and choices cannot be read, "
+        "and are left out",
+    )
 
 
 def _copies(roll: Roll) -> tuple[str, ...]:

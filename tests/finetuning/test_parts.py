@@ -116,6 +116,9 @@ def test_unreadable_pictures_of_a_folder_count_however_large_it_is(
         each.write_bytes(b"no picture")
     small = opened(checkpoint, pictures, max_unreadable=0.5)
     assert small.pictures.images is not None
+    told = [note for note in small.notes if "cannot be read, and are left out" in note]
+    assert told == [note for note in told if f"of the {60 - len(small.held_out)} pictures" in note]
+    assert len(told) == 1
     monkeypatch.setattr("semaudit.finetuning.pictures.HELD", 0)
     with pytest.raises(ImageError, match="--max-unreadable"):
         opened(checkpoint, pictures)
