@@ -158,7 +158,9 @@ def choose(points: Sequence[Point], max_drop: float, what: str) -> Choice:
         nearest = min(finite, key=lambda point: point.shift, default=None)
         least = "its answers are not finite" if nearest is None else (
             f"the lowest mean shift is {nearest.shift:.4g}, at {nearest.share:g} of the tuned "
-            f"weights, and the original's {original.shift:.4g}"
+            f"weights, and the original's {original.shift:.4g}; of so many pictures that may be "
+            f"chance (the one-sided 95 % bound of the gain is {nearest.gain_low:.2g}): more "
+            "updates, a larger --lr, --alpha auto or more pictures may show one"
         )  # fmt: skip
         return Choice(None, f"no weights have surely less shift on validation: {least}")
     # Answers that fade move less, and flip as before: a shift that falls alone proves nothing.

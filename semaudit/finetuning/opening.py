@@ -21,6 +21,7 @@ from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.student import refuse_untrainable
 from semaudit.images import ImageSource
 from semaudit.models import Classifier
+from semaudit.models.assembly import HELD_WEIGHTS
 from semaudit.opening import Data, Model, load_plugins, named, open_data, open_model, refuse_missing
 from semaudit.settings import Resolved
 
@@ -91,6 +92,7 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
         anchors=anchors_of(classifier, pictures, rows),
         notes=(
             *(*classifier.notes, *source.notes, *_copies(roll), *notes),
+            *_held(classifier),
             *_left_out(len(parts.training) + len(parts.validation), len(pictures)),
         ),
     )
@@ -106,6 +108,16 @@ def _labels(classifier: Classifier, source: ImageSource) -> tuple[str, ...] | No
         return source.class_names or names.wordnet_ids
     numbered = all(name == f"class {index}" for index, name in enumerate(names.names))
     return None if numbered else names.names
+
+
+def _held(classifier: Classifier) -> tuple[str, ...]:
+    count = classifier.provenance.get(HELD_WEIGHTS)
+    if not count:
+        return ()
+    return (
+        f"{count} tensors of weights came with requires_grad=False, and are trained here like all "
+        "others",
+    )
 
 
 def _left_out(wanted: int, readable: int) -> tuple[str, ...]:

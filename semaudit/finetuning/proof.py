@@ -65,6 +65,12 @@ def compared(before: Audit, after: Audit, seen: Sequence[str], stem: Path) -> di
     """
     there = set(before.samples()["family"]) - {NOISE_FLOOR_FAMILY}
     found = compare(before.folder, after.folder, seen=frozenset(seen) & there)
+    # The folder that they gather in takes another name at the end.
+    sides = {
+        side: getattr(found, side).model_copy(update={"audit": each.folder.name})
+        for side, each in (("before", before), ("after", after))
+    }
+    found = found.model_copy(update=sides)
     outs = [stem.with_suffix(".json"), stem.with_suffix(".md")]
     write(found, outs, stem.with_suffix(".png"))
     changes = [each.model_dump(mode="json") for each in found.changes if each.place != "family"]

@@ -54,7 +54,7 @@ class Recipe(BaseModel):
     turn_penalty: NotNegative = Field(0.0, description="weight of the gradient turn")
     train_bn: bool = Field(False, description="let BatchNorm take statistics of the batches")
     opt: str = Field("adamw", description="timm's name of the optimizer")
-    lr: NotNegative = Field(1e-4, description="learning rate")
+    lr: Above = Field(1e-4, description="learning rate")
     weight_decay: NotNegative = Field(0.0, description="of the optimizer")
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="of optimizers with one")
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = Field(

@@ -35,6 +35,8 @@ def told(record: dict[str, Any], folder: str, out: str) -> Iterator[Line]:
         yield f"note: {note}", "yellow"
     if training["stopped"]:
         yield f"stopped early: {training['stopped']}", "yellow"
+        if not training["updates"]:
+            yield "no update was left of training: what follows is of the original's weights", "red"
     if record["search"] is not None:
         best = record["search"]["best"]
         yield (
@@ -83,13 +85,17 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
             "",
         )
     for each in proof["paired"]:
-        if each["metric"] in ("shift", "flip_rate") and each["place"] in ("all", "held-out"):
+        along = each["metric"] in ("shift", "flip_rate") and each["place"] in ("all", "held-out")
+        if along or (each["metric"], each["place"]) == ("accuracy", "clean"):
             low, high = each["difference"]["low"], each["difference"]["high"]
             ends = [_end(end) for end in (low, high)]
+            shown = None not in (low, high) and (low > 0 or high < 0)
+            chance = "" if shown else ": so few pictures do not show a change"
             yield (
                 f"  {each['metric'].replace('_', ' ')}, {each['place']}: change "
-                f"{each['difference']['value']:+.4f}, paired 95 % interval {' to '.join(ends)}",
-                "",
+                f"{each['difference']['value']:+.4f}, paired 95 % interval "
+                f"{' to '.join(ends)}{chance}",
+                "" if shown else "yellow",
             )
     if all(row["before"] is None for row in proof["means"] if row["metric"] == "gradient_turn"):
         yield "  gradient turn: not measured, so it may have risen", "yellow"

@@ -29,6 +29,9 @@ PAIR = 2
 GUESSED = "guessed_preprocessing"
 """The key of a provenance under which stand the flags of whatever nobody states."""
 
+HELD_WEIGHTS = "held_weights"
+"""In the provenance: how many tensors of weights came with requires_grad=False."""
+
 GUESSED_ARCH = "guessed_architecture"
 """The key under which stands an architecture that was guessed: no limit may rest on it."""
 
@@ -62,6 +65,7 @@ def assemble(opened: Opened, reading: Reading) -> Classifier:
         ModelError: weights that are not finite, a module that fails, or outputs that hold no
             logits.
     """
+    held = sum(w.is_floating_point() and not w.requires_grad for w in opened.module.parameters())
     module, name = frozen(opened.module), opened.name
     require_finite_weights(module, name)
     channels = (
@@ -105,6 +109,8 @@ def assemble(opened: Opened, reading: Reading) -> Classifier:
     # A frozen program keeps its weights out of sight: then the file's hash stands for them.
     sha256 = weights_sha256(module) if module.state_dict() else opened.provenance.get("file_sha256")
     provenance: Provenance = {**opened.provenance, "weights_sha256": sha256}
+    if held:
+        provenance[HELD_WEIGHTS] = str(held)
     if resolved.guessed:
         provenance[GUESSED] = list(resolved.guessed)
     return Classifier(

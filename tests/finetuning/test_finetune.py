@@ -175,7 +175,7 @@ def test_a_resumed_run_is_an_unbroken_one_to_the_last_bit(
 
 def test_the_original_is_kept_where_nothing_improves(tmp_path: Path) -> None:
     out = tmp_path / "same.safetensors"
-    kept = tuned(out, lr=0, epochs=1)
+    kept = tuned(out, lr=1e-30, epochs=1)
     assert not kept.improved
     assert not out.exists()
     assert "no weights have surely less shift" in kept.record["choice"]["why"]
@@ -338,7 +338,7 @@ def test_the_model_itself_is_never_the_result(tmp_path: Path) -> None:
 def test_an_earlier_result_outlives_a_run_that_gains_nothing(tmp_path: Path) -> None:
     out = tmp_path / "a.safetensors"
     out.write_bytes(b"earlier")
-    ended = tuned(out, force=True, lr=0, epochs=1)
+    ended = tuned(out, force=True, lr=1e-30, epochs=1)
     assert not ended.improved
     assert out.read_bytes() == b"earlier"
     assert any("of an earlier run" in note for note in ended.record["notes"])

@@ -131,6 +131,15 @@ def test_unreadable_pictures_of_a_folder_count_however_large_it_is(
         list(large.pictures.batches(range(4), 2))
 
 
+def test_weights_that_were_held_are_trained_and_a_note_says_so() -> None:
+    module = trained()
+    assert not any("requires_grad=False" in note for note in opened(module, source(60)).notes)
+    first = next(module.parameters())
+    first.requires_grad_(False)
+    (note,) = (n for n in opened(module, source(60)).notes if "requires_grad=False" in n)
+    assert note.startswith("1 tensors of weights")
+
+
 def test_a_foreign_source_is_taken_in_parts_as_tensors_are() -> None:
     one, two = opened(trained(), Shards(source(60))), opened(trained(), source(60))
     assert ids(one.held_out) == ids(two.held_out)

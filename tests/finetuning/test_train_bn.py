@@ -18,7 +18,7 @@ from .gratings import CLASSES, SIDE, source
 
 QUICK: dict[str, Any] = {
     "device": "cpu", "select": "brightness", "gradients": False, "train_bn": True,
-    "mean": (0.5,), "std": (0.5,), "input_size": (3, SIDE, SIDE), "lr": 0.0,
+    "mean": (0.5,), "std": (0.5,), "input_size": (3, SIDE, SIDE), "lr": 1e-30,
 }  # fmt: skip
 
 
