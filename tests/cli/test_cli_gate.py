@@ -12,7 +12,7 @@ from shared import ARCH, Run, importing
 from torch import nn
 
 import semaudit
-import semaudit.gradients  # noqa: F401 - it registers metrics
+import semaudit.gradients
 from semaudit.gates.shipped import SHIPPED, as_metrics
 from semaudit.metrics.registry import GATEABLE, from_module
 from semaudit.report.file import read_report
