@@ -118,18 +118,16 @@ class Resolved:
         return "--fail-on" if origin == FLAG else origin
 
 
-def limits_left_out(
-    resolved: Resolved, *, config: Path | None = None, environment: Mapping[str, str] | None = None
-) -> str | None:
+def limits_left_out(resolved: Resolved, config: Path | None) -> str | None:
     """What to say where the limits of the settings replace weaker ones, which no gate then judges.
 
     Args:
         resolved: the settings that hold.
-        config, environment: as they were given to `resolve`.
+        config: as it was given to `resolve`.
     """
     if resolved.origins["fail_on"] != FLAG:
         return None
-    weaker = resolve(config=config, environment=environment)
+    weaker = resolve(config=config)
     left = [each for each in weaker.settings.fail_on if each not in resolved.settings.fail_on]
     if not left:
         return None

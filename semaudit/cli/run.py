@@ -60,7 +60,7 @@ def say_of_limits(resolved: Resolved, config: Path | None) -> None:
     from semaudit.report.text import printable
     from semaudit.settings import limits_left_out
 
-    left_out = limits_left_out(resolved, config=config)
+    left_out = limits_left_out(resolved, config)
     for said in (*([left_out] if left_out else []), *backwards(resolved.settings.fail_on)):
         print(f"note: {printable(said)}", file=sys.stderr)
 

@@ -172,8 +172,7 @@ class Bench:
     def _clean(self, most: int) -> list[Tensor]:
         size = max(self.recipe.batch_size, 32)
         rows = self._some(self.training, most)
-        whole = (
-            rows[: len(rows) // size * size] or rows
-        )  # a short batch would weigh like the others
+        # A short batch would weigh like the others.
+        whole = rows[: len(rows) // size * size] or rows
         found = self.pictures.batches(whole, size)
         return [as_float(batch.images, self.engine.device) for batch in found if len(batch)]

@@ -62,14 +62,14 @@ def elsewhere(given: Mapping[str, Any]) -> dict[str, str]:
 
 def missing(folder: Path, given: Mapping[str, Any]) -> dict[str, str]:
     """The settings that name a file or folder which is not there; a model may have a plain name."""
-    from semaudit.models.files.contents import SUFFIXES  # it brings torch
-
     named = {name: str(given[name]) for name in ("model", "data") if given.get(name) is not None}
-    return {
-        name: path
-        for name, path in named.items()
-        if not (folder / path).exists() and (name == "data" or path.endswith(SUFFIXES))
-    }
+    lost = {name: path for name, path in named.items() if not (folder / path).exists()}
+    if "model" in lost:
+        from semaudit.models.files.contents import SUFFIXES  # it brings torch
+
+        if not lost["model"].endswith(SUFFIXES):
+            del lost["model"]
+    return lost
 
 
 def _leads_out(path: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +22,6 @@ HEADROOM = 0.1
 
 _TIMES = (2, 4, 8, 16, 32, 64)
 """How many times as many pictures are looked at for whether they would do."""
-
-Interval = tuple[float, float]
 
 _READABLE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10)
 
@@ -104,33 +101,29 @@ def _limit(
     numbers = values(samples, bound.metric, [bound.part])[:, 0]
     found = statistics.mean_evidence(numbers, bound.bounds)
     low, high = found.interval(gates.ALPHA / count)
-    mean = found.value
+    mean, (least, most) = found.value, bound.bounds
+
+    def limit_of(ends: tuple[float, float]) -> float | None:
+        """The limit beyond an interval; None where it would say little."""
+        if at_most:
+            limit = readable(ends[1] * (1 + HEADROOM), up=True)
+            return limit if limit <= most / 2 else None
+        limit = readable(ends[0] * (1 - HEADROOM), up=False)
+        return limit if limit >= mean / 2 and limit > least else None
+
+    limit = limit_of((low, high))
+    if limit is not None:
+        return f"{name}{'<=' if at_most else '>='}{limit:g}", ""
+    if limit_of((mean, mean)) is None:
+        if at_most:
+            return None, f"at {number(mean)} it is too high for a limit that says much"
+        return None, f"at {number(mean)} it is too low for a limit"
     wide = f"its interval, {number(low)} to {number(high)}, is too wide for {found.n:,} pictures"
-
-    def enough(fits: Callable[[Interval], bool]) -> str:
-        """About how many pictures like these would do."""
-        for times in _TIMES:
-            more = statistics.mean_evidence(np.tile(numbers, times), bound.bounds, resamples=1000)
-            if fits(more.interval(gates.ALPHA / count)):
-                return f"{wide}; about {more.n:,} like these would do"
-        return wide
-
-    if at_most:
-        half = bound.bounds[1] / 2
-        limit = readable(high * (1 + HEADROOM), up=True)
-        if limit <= half:
-            return f"{name}<={limit:g}", ""
-        return None, enough(
-            lambda ends: readable(ends[1] * (1 + HEADROOM), up=True) <= half
-        ) if readable(mean * (1 + HEADROOM), up=True) <= half else (
-            f"at {number(mean)} it is too high for a limit that says much"
-        )
-    limit = readable(low * (1 - HEADROOM), up=False)
-    if limit >= mean / 2 and limit > bound.bounds[0]:
-        return f"{name}>={limit:g}", ""
-    return None, enough(
-        lambda ends: ends[0] * (1 - HEADROOM) >= mean / 2
-    ) if mean > 0 else "at 0 it is too low for a limit"
+    for times in _TIMES:
+        more = statistics.mean_evidence(np.tile(numbers, times), bound.bounds, resamples=1000)
+        if limit_of(more.interval(gates.ALPHA / count)) is not None:
+            return None, f"{wide}; about {more.n:,} like these would do"
+    return None, wide
 
 
 def _decided(
