@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -141,15 +143,18 @@ def _interrupted(out: Path) -> str:
 
 @contextmanager
 def _live(*, shown: bool) -> Iterator[Watch]:
-    """Show a bar with the terms of the loss, where a person watches."""
+    """Show a bar with the terms of the loss where a person watches, else a line a step of it."""
     from rich.progress import BarColumn, TextColumn
 
+    if not sys.stderr.isatty():
+        yield _lines() if shown and _is_first_process() else lambda _: None
+        return
     bar = bar_of(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         TextColumn("{task.completed:,}/{task.total:,}"),
         TextColumn("{task.fields[said]}"),
-        shown=shown,
+        shown=shown and _is_first_process(),
     )
     with bar:
         task = bar.add_task("loading", total=0, said="")
@@ -164,6 +169,27 @@ def _live(*, shown: bool) -> Iterator[Watch]:
             )
 
         yield watch
+
+
+def _lines() -> Watch:
+    """For a log: a line on standard error at each new stage and after each validation."""
+    told: tuple[str, float | None] | None = None
+
+    def watch(tick: Tick) -> None:
+        nonlocal told
+        if told == (tick.stage, tick.shift):
+            return
+        told = (tick.stage, tick.shift)
+        place = f" {tick.update:,}/{tick.updates:,}" if tick.terms is not None else ""
+        said = f": {_said(tick)}" if tick.terms is not None else ""
+        typer.echo(f"{tick.stage}{place}{said}", err=True)
+
+    return watch
+
+
+def _is_first_process() -> bool:
+    """Of those that torchrun or accelerate started."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _said(tick: Tick) -> str:

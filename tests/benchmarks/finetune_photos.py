@@ -28,12 +28,12 @@ RECIPE: dict[str, Any] = {
     "perturb": ("generic", "standard"),
     "generic_reach": (0.02, 0.35, 0.2, 0.12),
     "views": 2,
-    "lr": 4e-5,
+    "lr": 2.5e-5,
     "epochs": 10,
     "batch_size": 10,
     "held_out": 1 / 3,
     "val_share": 2 / 15,
-    "max_accuracy_drop": 3.0,
+    "max_accuracy_drop": 8.0,  # of 40 pictures three: fewer tell nothing
 }
 WANTED = {"shift": "-20 %", "flip_rate": "-15 %", "agreement": "97 %"}
 
