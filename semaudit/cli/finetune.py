@@ -100,7 +100,8 @@ def finetune(
     0 the new model is more continuous on validation, keeps accuracy, and is worse in nothing on the
       held-out pictures
     1 nothing improved within --max-accuracy-drop, and the original is kept; or the new model, which
-      is written, is worse in something on the held-out pictures
+      is written, is worse in something on the held-out pictures, or, without labels, has more other
+      answers there than --max-accuracy-drop allows
     2 the command line or the configuration is wrong
     3 the model or the pictures cannot be used, or the run was broken off
     """

@@ -21,6 +21,9 @@ from semaudit.models import Classifier
 
 SHARES = tuple(step / 10 for step in range(11))
 
+ACCURACY = "accuracy"
+"""What `Point.kept` is where labels judge."""
+
 _ROUNDING = 1e-9
 
 CONFIDENCE = 0.95
@@ -213,4 +216,4 @@ def statistics_from(batches: Callable[[], Sequence[Tensor]]) -> Refresh:
 def names_what_is_kept(classifier: Classifier, *, labelled: bool) -> str:
     """What `Point.kept` is."""
     by_label = labelled and classifier.activation == "softmax"
-    return "accuracy" if by_label else "agreement with the original"
+    return ACCURACY if by_label else "agreement with the original"

@@ -30,6 +30,9 @@ _SHARED = (
 WORST_CASE = "worst-case "
 """Goes before the name of what is worse in the worst case."""
 
+AGREEMENT = "agreement"
+"""Stands among what is worse where too many answers are others than the original's."""
+
 _MEASURES = {"shift": "shift", "flip": "flip_rate", "gradient_turn": "gradient_turn"}
 """What the means are called in the record, and in a comparison."""
 
@@ -51,7 +54,9 @@ def audit(
     return run(classifier, source, Resolved(settings, resolved.origins), watch)
 
 
-def compared(before: Audit, after: Audit, seen: Sequence[str], stem: Path) -> dict[str, Any]:
+def compared(
+    before: Audit, after: Audit, seen: Sequence[str], stem: Path, may_change: float | None = None
+) -> dict[str, Any]:
     """Compare two audits picture by picture, into files beside them.
 
     Args:
@@ -59,6 +64,7 @@ def compared(before: Audit, after: Audit, seen: Sequence[str], stem: Path) -> di
         after: of another model on the same pictures.
         seen: families that were trained on.
         stem: of the files, as ``comparison``: .json and .md, and .png with the curves.
+        may_change: share of the clean pictures' answers that may be others; None: labels judge.
 
     Returns:
         What changed, fit for JSON.
@@ -79,22 +85,29 @@ def compared(before: Audit, after: Audit, seen: Sequence[str], stem: Path) -> di
         **side_by_side(found),
         "paired": changes,
         "churn_of_clean": churn,
-        "worse": worse(found),
+        "worse": worse(found, may_change),
     }
 
 
-def worse(found: Comparison) -> list[str]:
+def worse(found: Comparison, may_change: float | None = None) -> list[str]:
     """What has got worse by more than chance.
 
     Shift, flips and turn over unseen families, shift and flips of the worst case, and accuracy, by
-    the 95 % intervals of the differences, picture by picture.
+    the 95 % intervals of the differences, picture by picture; the agreement with the original,
+    where more answers are others than may be, by the interval of that share.
     """
     place: Place = "held-out" if found.seen else "all"
     looked_at = {metric: found.change(metric, place) for metric in _MEASURES.values()}
     for metric in ("shift", "flip_rate"):
         looked_at[f"{WORST_CASE}{metric}"] = found.change(metric, "family", ADVERSARIAL_FAMILY)
     looked_at["accuracy"] = found.change("accuracy", "clean")
-    return [name for name, each in looked_at.items() if each is not None and _lost(each)]
+    lost = [name for name, each in looked_at.items() if each is not None and _lost(each)]
+    return lost if may_change is None or _agrees(found, may_change) else [*lost, AGREEMENT]
+
+
+def _agrees(found: Comparison, may_change: float) -> bool:
+    answers = found.answers()
+    return answers is None or answers.churn.low is None or answers.churn.low <= may_change
 
 
 def _lost(change: Change) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from semaudit.finetuning.proof import AGREEMENT
 from semaudit.report.text import number, percent
 
 Line = tuple[str, str]
@@ -100,6 +101,13 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
     if all(row["before"] is None for row in proof["means"] if row["metric"] == "gradient_turn"):
         yield "  gradient turn: not measured, so it may have risen", "yellow"
     for metric in proof["worse"]:
+        if metric == AGREEMENT:
+            yield (
+                "  more answers are others than the original's than --max-accuracy-drop allows, by "
+                "more than chance: more pictures for choices (--val-share) tell that earlier",
+                "red",
+            )
+            continue
         name = metric.replace("_", " ")
         remedy = _REMEDIES.get(metric.split()[0], "")
         yield f"  {name} is WORSE on the held-out pictures, by more than chance{remedy}", "red"

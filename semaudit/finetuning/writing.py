@@ -13,7 +13,7 @@ from semaudit.finetuning import proof, record
 from semaudit.finetuning.baselines import Baseline
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.drawing import draw_frontier
-from semaudit.finetuning.interpolation import Choice, Point
+from semaudit.finetuning.interpolation import ACCURACY, Choice, Point
 from semaudit.finetuning.keeping import STATE
 from semaudit.finetuning.plan import Tick, Watch
 from semaudit.finetuning.saving import folder_of, how_to_open, metadata_of, save
@@ -102,11 +102,13 @@ def write(outcome: Outcome, desk: Desk) -> None:
 def _prove(outcome: Outcome, desk: Desk) -> None:
     """Audit the original and all that was chosen on the held-out pictures."""
     bench, document = outcome.bench, outcome.document
+    by_label = bench.kept == ACCURACY
+    may_change = None if by_label else bench.recipe.max_accuracy_drop / 100
     before = _audit(bench, bench.classifier, desk, proof.BEFORE)
     if outcome.choice.point is not None:
         after = _audit(bench, outcome.classifier, desk, proof.AFTER)
         stem = desk.folder / COMPARISON
-        document["held_out"] = proof.compared(before, after, bench.changes.seen, stem)
+        document["held_out"] = proof.compared(before, after, bench.changes.seen, stem, may_change)
     for baseline, entry in zip(outcome.baselines, document.get("baselines", ()), strict=True):
         if baseline.choice.point is not None:
             model = chosen(bench, baseline.weights, baseline.choice, baseline.name)
@@ -114,7 +116,7 @@ def _prove(outcome: Outcome, desk: Desk) -> None:
             after = _audit(bench, model, desk, name)
             # Augmentation has seen the same changes; plain fine-tuning none, which only adds.
             stem = desk.folder / f"{COMPARISON}-{name}"
-            entry["held_out"] = proof.compared(before, after, bench.changes.seen, stem)
+            entry["held_out"] = proof.compared(before, after, bench.changes.seen, stem, may_change)
 
 
 def _audit(bench: Bench, model: Classifier, desk: Desk, name: str) -> Audit:

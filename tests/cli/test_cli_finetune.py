@@ -62,7 +62,8 @@ def _tells_a_log(stderr: str) -> None:
     first, start, *epochs, choosing, before, after = stderr.splitlines()
     assert first == "reading pictures"
     assert start.startswith("training 1/24: loss ")
-    assert [each.split(":")[0] for each in epochs] == [f"training {n}/24" for n in (5, 9, 13, 17, 21)]
+    places = [each.split(":")[0] for each in epochs]
+    assert places == [f"training {update}/24" for update in (5, 9, 13, 17, 21)]
     assert all("validation shift 0." in each for each in epochs)
     assert (choosing, before, after) == ("choosing weights", "audit before", "audit after")
 

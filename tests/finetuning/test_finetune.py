@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import semaudit
-from semaudit.comparing.document import Change, Comparison
+from semaudit.comparing.document import Change, Churn, Comparison
 from semaudit.errors import AuditError, ModelError, SemauditError, UsageError
 from semaudit.finetuning.parts import part_of
 from semaudit.finetuning.pictures import order_of, split
@@ -369,11 +369,33 @@ def test_what_is_worse_by_more_than_chance_is_told(
     assert worse(comparison) == [f"worst-case {each}" for each in found]
 
 
+@pytest.mark.parametrize(
+    ("low", "may_change", "found"),
+    [
+        (0.04, 0.03, ["agreement"]),
+        (0.02, 0.03, []),
+        (None, 0.03, []),
+        (0.04, None, []),  # labels judge
+    ],
+)
+def test_more_other_answers_than_allowed_are_told(
+    low: float | None, may_change: float | None, found: list[str]
+) -> None:
+    share = Interval(value=0.08, low=low, high=0.2, n=100)
+    churn = Churn(
+        place="clean", name="clean", churn=share, negative_flips=None, positive_flips=None
+    )
+    comparison = Comparison.model_construct(changes=[], churn=[churn], seen=[])
+    assert worse(comparison, may_change) == found
+
+
 def test_a_worse_turn_or_worst_case_is_told_with_a_remedy(result: Tuned) -> None:
-    proof = {**result.record["held_out"], "worse": ["gradient_turn", "worst-case shift"]}
+    lost = ["gradient_turn", "worst-case shift", "agreement"]
+    proof = {**result.record["held_out"], "worse": lost}
     said = [line for line, _ in told({**result.record, "held_out": proof}, "folder", "file")]
     assert any("gradient turn is WORSE" in line and "--turn-penalty" in line for line in said)
     assert any("worst-case shift is WORSE" in line and "--perturb worst" in line for line in said)
+    assert any("--max-accuracy-drop allows" in line and "--val-share" in line for line in said)
     assert "  gradient turn: not measured, so it may have risen" in said
 
 
