@@ -28,7 +28,7 @@ RECIPE: dict[str, Any] = {
     "perturb": ("generic", "standard"),
     "generic_reach": (0.02, 0.35, 0.2, 0.12),
     "views": 2,
-    "lr": 2.5e-5,
+    "lr": 2e-5,
     "epochs": 10,
     "batch_size": 10,
     "held_out": 1 / 3,
