@@ -98,7 +98,7 @@ def finetune(
 
     Exit codes:
     0 the new model is more continuous on validation, keeps accuracy, and is worse in nothing on the
-      held-out pictures
+      held-out pictures, over families of probes that it was not trained under, if there are any
     1 nothing improved within --max-accuracy-drop, and the original is kept; or the new model, which
       is written, is worse in something on the held-out pictures, or, without labels, has more other
       answers there than --max-accuracy-drop allows

@@ -28,6 +28,8 @@ def identity_of(bench: Bench) -> dict[str, Any]:
         "activation": classifier.activation,
         **asdict(classifier.preprocessing),
         "precision (--amp-dtype)": str(place.amp_dtype or "float32").removeprefix("torch."),
+        "memory layout (--channels-last)": place.channels_last,
+        "--torchcompile": place.compile,
         "names of the pictures": digest_of(ids.encode()),
         "contents of the pictures": bench.roll.digest,
         "labels": digest_of(bench.pictures.labels.numpy().tobytes()) if bench.labelled else None,

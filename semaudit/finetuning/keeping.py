@@ -16,7 +16,7 @@ from semaudit.errors import UsageError
 from semaudit.files import appearing_file
 from semaudit.folder import partial
 
-STATE, LOG = "state.pt", "log.jsonl"
+STATE, LOG, SEARCH = "state.pt", "log.jsonl", "search.json"
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def _shift(objective: Objective, clean: View, views: Sequence[View]) -> Tensor:
 
 
 def _cross_entropy(view: View, labels: Tensor) -> Tensor:
-    """In nats, as everywhere in training; 0 where there is no label.
+    """In nats, as everywhere in training; the anchor and DS are in bits. 0 where there is no label.
 
     Of labels that each hold or not, the one given holds and nothing is said of the others.
     """

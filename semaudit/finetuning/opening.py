@@ -16,7 +16,8 @@ from semaudit.finetuning.changes import Changes, Rungs, changes_of
 from semaudit.finetuning.contents import Roll, roll_of
 from semaudit.finetuning.engine import Engine
 from semaudit.finetuning.parts import part_of
-from semaudit.finetuning.pictures import read_pictures, split
+from semaudit.finetuning.pictures import LEAST, read_pictures, split
+from semaudit.finetuning.plan import Plan
 from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.student import refuse_untrainable
 from semaudit.images import ImageSource
@@ -71,6 +72,10 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
     training = {ids[index] for index in parts.training}
     rows = [row for row, name in enumerate(pictures.image_ids) if name in training]
     others = [row for row, name in enumerate(pictures.image_ids) if name not in training]
+    _refuse_few(len(rows), len(parts.training), "training")
+    _refuse_few(len(others), len(parts.validation), "validation")
+    if engine.world > len(rows):
+        raise UsageError(f"{engine.world} processes share {len(rows)} training pictures: use fewer")
     labelled = source.labelled and classifier.activation != "none"
     if recipe.task != "anchor":
         _refuse_one_class(pictures.labels[rows])
@@ -94,6 +99,7 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
             *(*classifier.notes, *source.notes, *_copies(roll), *notes),
             *_held(classifier),
             *_left_out(len(parts.training) + len(parts.validation), len(pictures)),
+            *_rounded(recipe, len(rows), engine.world),
         ),
     )
 
@@ -127,6 +133,22 @@ def _left_out(wanted: int, readable: int) -> tuple[str, ...]:
         f"{wanted - readable} of the {wanted} pictures for training and choices cannot be read, "
         "and are left out",
     )
+
+
+def _refuse_few(readable: int, named: int, what: str) -> None:
+    if readable < LEAST:
+        raise UsageError(
+            f"{readable} of the {named} pictures for {what} can be read, and {LEAST} are the "
+            "fewest: give more pictures, or other shares with --val-share and --held-out"
+        )
+
+
+def _rounded(recipe: Recipe, pictures: int, world: int) -> tuple[str, ...]:
+    batch = min(recipe.batch_size * recipe.grad_accum_steps, pictures)
+    taken = Plan.of(recipe, pictures, world).batch
+    if taken == batch:
+        return ()
+    return (f"an update takes {taken} pictures instead of {batch}: {world} processes share evenly",)
 
 
 def _copies(roll: Roll) -> tuple[str, ...]:

@@ -92,11 +92,13 @@ def compared(
 def worse(found: Comparison, may_change: float | None = None) -> list[str]:
     """What has got worse by more than chance.
 
-    Shift, flips and turn over unseen families, shift and flips of the worst case, and accuracy, by
-    the 95 % intervals of the differences, picture by picture; the agreement with the original,
-    where more answers are others than may be, by the interval of that share.
+    Shift, flips and turn over unseen families (over all where none is unseen), shift and flips of
+    the worst case, and accuracy, by the 95 % intervals of the differences, picture by picture; the
+    agreement with the original, where more answers are others than may be, by the interval of that
+    share.
     """
-    place: Place = "held-out" if found.seen else "all"
+    unseen = found.change("shift", "held-out") is not None
+    place: Place = "held-out" if unseen else "all"
     looked_at = {metric: found.change(metric, place) for metric in _MEASURES.values()}
     for metric in ("shift", "flip_rate"):
         looked_at[f"{WORST_CASE}{metric}"] = found.change(metric, "family", ADVERSARIAL_FAMILY)

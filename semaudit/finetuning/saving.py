@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch import nn
 from semaudit import __version__
 from semaudit.errors import UsageError
 from semaudit.files import appearing_file, check_file
+from semaudit.finetuning.keeping import LOG, SEARCH, STATE
 from semaudit.finetuning.record import RECORD
 from semaudit.finetuning.student import weights_of
 from semaudit.folder import partial
@@ -42,10 +43,13 @@ def check_out(out: Path, model: object, *, force: bool, resume: bool) -> None:
     if out.suffix != SUFFIX:
         raise UsageError(f"-o {out}: the weights are written as {SUFFIX}; give it that ending")
     check_file(out)
-    _refuse_foreign(folder_of(out))
+    _refuse_foreign(folder_of(out), (RECORD,))
+    _refuse_foreign(partial(out), (STATE, LOG, SEARCH))
     for each in (out, folder_of(out)):
         if each.exists() and not force:
-            if resume and not partial(out).exists():
+            if resume and partial(out).exists():
+                raise UsageError(f"{each} exists: --resume --force goes on, and replaces it")
+            if resume:
                 raise UsageError(
                     f"--resume: nothing is to be gone on with, {each} is of a run that is done; "
                     "--force starts afresh"
@@ -53,16 +57,21 @@ def check_out(out: Path, model: object, *, force: bool, resume: bool) -> None:
             raise UsageError(f"{each} exists: --force replaces it")
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """Refuse a place for the evidence that is no earlier run's: it would be lost."""
+def _refuse_foreign(folder: Path, marks: Sequence[str]) -> None:
+    """Refuse a place for the evidence that no run left: it would be lost.
+
+    Args:
+        folder: the place.
+        marks: files of which a run leaves one at least.
+    """
     if not os.path.lexists(folder):
         return
     if folder.is_symlink() or not folder.is_dir():
         raise UsageError(f"{folder} is no folder, and the evidence goes there: move it away")
-    if any(folder.iterdir()) and not (folder / RECORD).is_file():
+    if any(folder.iterdir()) and not any((folder / mark).is_file() for mark in marks):
         raise UsageError(
-            f"{folder} is of no earlier run, for it has no {RECORD}, and would be lost: move it "
-            "away, or name another file"
+            f"{folder} is of no earlier run, for it has no {' or '.join(marks)}, and would be "
+            "lost: move it away, or name another file"
         )
 
 

@@ -17,14 +17,14 @@ from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.engine import require_accelerate
 from semaudit.finetuning.identity import identity_of
 from semaudit.finetuning.interrupting import deferred
-from semaudit.finetuning.keeping import LOG, Keeper, Kept, Log
+from semaudit.finetuning.keeping import LOG, SEARCH, Keeper, Kept, Log
 from semaudit.finetuning.opening import open_bench
 from semaudit.finetuning.plan import Ended, Tick, Watch
 from semaudit.finetuning.proof import audits_settings
 from semaudit.finetuning.recipe import Recipe, recipe_of
 from semaudit.finetuning.saving import check_out, folder_of
 from semaudit.finetuning.search import Found, found_of, recipe_for, search
-from semaudit.finetuning.writing import SEARCH, Desk, Outcome, chosen, write
+from semaudit.finetuning.writing import Desk, Outcome, chosen, write
 from semaudit.models import Classifier
 from semaudit.opening import Data, Model
 from semaudit.plots import require_matplotlib

@@ -14,7 +14,7 @@ from semaudit.finetuning.baselines import Baseline
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.drawing import draw_frontier
 from semaudit.finetuning.interpolation import ACCURACY, Choice, Point
-from semaudit.finetuning.keeping import STATE
+from semaudit.finetuning.keeping import SEARCH, STATE
 from semaudit.finetuning.plan import Tick, Watch
 from semaudit.finetuning.saving import folder_of, how_to_open, metadata_of, save
 from semaudit.finetuning.student import Weights
@@ -23,7 +23,7 @@ from semaudit.models import Classifier, weights_sha256
 from semaudit.settings import Resolved
 from semaudit.stream import Progress
 
-FRONTIER, SEARCH, COMPARISON = "frontier.png", "search.json", "comparison"
+FRONTIER, COMPARISON = "frontier.png", "comparison"
 
 
 @dataclass(frozen=True)
@@ -82,17 +82,19 @@ def write(outcome: Outcome, desk: Desk) -> None:
     draw_frontier(outcome.points, outcome.choice.point, bench.kept, title, path)
     if outcome.choice.point is not None or any(each.choice.point for each in outcome.baselines):
         _prove(outcome, desk)
-    if outcome.choice.point is not None:
+    improved = outcome.choice.point is not None
+    if improved:
         note = how_to_open(outcome.classifier, desk.out)
         document["notes"] += [] if note is None else [note]
         document["out"] = str(desk.out)
-        header = metadata_of(outcome.classifier, _names(bench), _origin(document))
-        save(outcome.classifier.module, desk.out, header)
     elif desk.out.exists():
         document["notes"].append(f"{desk.out} is of an earlier run, and was left as it is")
     record.write(desk.folder / record.RECORD, document)
     for each in desk.folder.glob("*.partial"):  # audits that were broken off, and run since
         shutil.rmtree(each)
+    if improved:  # last, right before the evidence takes its place: neither is to stand alone
+        header = metadata_of(outcome.classifier, _names(bench), _origin(document))
+        save(outcome.classifier.module, desk.out, header)
     target = folder_of(desk.out)
     move_in(desk.folder, target)
     for name in (STATE, SEARCH):  # what only a broken run needs: until here this was one

@@ -369,6 +369,25 @@ def test_what_is_worse_by_more_than_chance_is_told(
     assert worse(comparison) == [f"worst-case {each}" for each in found]
 
 
+def test_what_is_worse_counts_where_every_family_was_trained_under() -> None:
+    difference = Interval(value=0.1, low=0.05, high=0.2, n=9)
+    change = Change(
+        metric="shift", place="all", name="all", before=0.1, after=0.2, difference=difference,
+        relative=1.0, lower=0, higher=9, p_value=0.01, higher_is_better=False,
+    )  # fmt: skip
+    comparison = Comparison.model_construct(changes=[change], seen=["photometric"])
+    assert worse(comparison) == ["shift"]
+    unseen = change.model_copy(
+        update={
+            "place": "held-out",
+            "name": "held-out",
+            "difference": Interval(value=0.0, low=-0.1, high=0.1, n=9),
+        }
+    )
+    comparison = Comparison.model_construct(changes=[change, unseen], seen=["photometric"])
+    assert worse(comparison) == []
+
+
 @pytest.mark.parametrize(
     ("low", "may_change", "found"),
     [

@@ -114,6 +114,7 @@ def test_a_limit_of_time_ends_training_until_it_is_raised(tmp_path: Path) -> Non
         ("labels", "labels was"),
         ("contents", "contents of the pictures was"),
         ("img_size", r"input_size was \[3, 24, 24\] and is \[3, 32, 32\]"),
+        ("channels_last", r"memory layout \(--channels-last\) was true and is false"),
         ("amp", r"precision \(--amp-dtype\) was \"float32\" and is \"bfloat16\""),
         ("battery", "texts of the probes trained under was"),
     ],
@@ -136,6 +137,8 @@ def test_a_run_on_something_else_does_not_go_on(tmp_path: Path, change: str, sai
         Image.new("RGB", (24, 24), "red").save(first)
     elif change == "img_size":
         settings["img_size"] = 32
+    elif change == "channels_last":
+        settings["channels_last"] = False
     elif change == "amp":
         settings["amp_dtype"] = "bfloat16"
     else:
@@ -161,9 +164,40 @@ def test_other_labels_of_the_same_tensors(tmp_path: Path) -> None:
         finetune(trained(), TensorSource(changed, labels), out, resume=True, **settings)
 
 
+def test_weights_never_stand_without_their_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    settings = {**QUICK, "lr": 1e-3, "alpha": 20, "epochs": 4}
+    out = tmp_path / "a.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr("semaudit.finetuning.record.write", full)
+        with pytest.raises(OSError, match="No space"):
+            finetune(trained(), source(240), out, **settings)
+    assert not out.exists()
+    resumed = finetune(trained(), source(240), out, resume=True, **settings)
+    assert resumed.improved
+    assert out.is_file()
+
+
+def test_an_earlier_result_in_the_way_of_a_resume_is_told_with_both_flags(tmp_path: Path) -> None:
+    out = tmp_path / "a.safetensors"
+    broken_off(out, "training", 1, trained(), source(96), **QUICK)
+    out.write_bytes(b"earlier")
+    with pytest.raises(UsageError, match="--resume --force goes on"):
+        finetune(trained(), source(96), out, resume=True, **QUICK)
+    assert (partial(out) / "state.pt").is_file()
+
+
+@pytest.mark.parametrize("force", [True, False])
+@pytest.mark.parametrize("name", ["a.finetune", "a.safetensors.partial"])
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
-def test_what_no_run_wrote_is_never_replaced(kind: str, tmp_path: Path) -> None:
-    place = tmp_path / "a.finetune"
+def test_what_no_run_wrote_is_never_replaced(
+    kind: str, name: str, force: bool, tmp_path: Path
+) -> None:
+    place = tmp_path / name
     if kind == "file":
         place.write_text("mine", encoding="utf-8")
     else:
@@ -173,7 +207,7 @@ def test_what_no_run_wrote_is_never_replaced(kind: str, tmp_path: Path) -> None:
         if kind == "link":
             place.symlink_to(folder, target_is_directory=True)
     with pytest.raises(UsageError, match="move it away"):
-        finetune(trained(), source(96), tmp_path / "a.safetensors", force=True, **QUICK)
+        finetune(trained(), source(96), tmp_path / "a.safetensors", force=force, **QUICK)
     kept = place if kind == "file" else place / "thesis.txt"
     assert kept.read_text(encoding="utf-8") == "mine"
     assert not (tmp_path / "a.safetensors").exists()

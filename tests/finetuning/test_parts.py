@@ -108,6 +108,16 @@ def test_unreadable_pictures_of_a_stream_count_as_elsewhere(tmp_path: Path) -> N
     assert finetune(trained(), data, tmp_path / "a.safetensors", **settings).record["frontier"]
 
 
+def test_a_part_of_too_few_readable_pictures_is_refused(tmp_path: Path) -> None:
+    checkpoint, pictures = written(tmp_path, 60)
+    bench = opened(checkpoint, pictures)
+    names = [bench.pictures.image_ids[row] for row in bench.validation]
+    for each in names[3:]:
+        (pictures / each).write_bytes(b"no picture")
+    with pytest.raises(UsageError, match=f"3 of the {len(names)} pictures for validation can be"):
+        opened(checkpoint, pictures, max_unreadable=0.9)
+
+
 def test_unreadable_pictures_of_a_folder_count_however_large_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
