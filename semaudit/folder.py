@@ -161,8 +161,15 @@ def partial(out: Path) -> Path:
 
 def move_in(work: Path, target: Path) -> None:
     """Give a folder the name of another, which goes only once the new one is in its place."""
-    old = work.with_name(f"{work.name}-old")
-    if target.exists():
-        target.rename(old)
-    work.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    kept = old / target.name
+    try:
+        if target.exists():
+            target.rename(kept)
+        work.rename(target)
+    except OSError:
+        if kept.exists():
+            kept.rename(target)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from semaudit.errors import UsageError
-from semaudit.folder import MANIFEST, appearing, check_target, partial
+from semaudit.folder import MANIFEST, appearing, check_target, move_in, partial
 from semaudit.store import SAMPLES
 
 
@@ -147,3 +147,27 @@ def test_somebody_elses_partial_folder_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "audit.partial" / "thesis.txt").write_text("years of work")
     with pytest.raises(UsageError, match="which is of no earlier audit"):
         check_target(tmp_path / "audit")
+
+
+def test_what_was_there_stays_where_the_new_folder_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, target = tmp_path / "work", tmp_path / "audit"
+    for folder, text in ((work, "new"), (target, "old")):
+        folder.mkdir()
+        (folder / "a.txt").write_text(text, encoding="utf-8")
+    rename = Path.rename
+
+    def full(self: Path, to: Path) -> Path:
+        if self == work:
+            raise OSError(28, "No space left on device")
+        return rename(self, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", full)
+        with pytest.raises(OSError, match="No space"):
+            move_in(work, target)
+    assert (target / "a.txt").read_text(encoding="utf-8") == "old"
+    move_in(work, target)
+    assert (target / "a.txt").read_text(encoding="utf-8") == "new"
+    assert list(tmp_path.iterdir()) == [target]

@@ -60,6 +60,10 @@ def compare(
             f"--format {format!r}{did_you_mean(format, FORMATS)}: one of {', '.join(FORMATS)}"
         )
     check_outputs(out or (), curves)
+    for file in (*(out or ()), *([curves] if curves else ())):
+        for audit in (before, after):
+            if audit.resolve() in file.resolve().parents:
+                raise UsageError(f"{file} would lie in the audit {audit}: name another place")
     if curves is not None:
         from semaudit.plots import require_matplotlib
 

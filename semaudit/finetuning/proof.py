@@ -10,6 +10,7 @@ from semaudit.audit import Audit, run
 from semaudit.comparing import Change, Comparison, compare
 from semaudit.comparing.document import Place
 from semaudit.comparing.files import write
+from semaudit.comparing.words import reading
 from semaudit.images import ImageSource
 from semaudit.layout import ADVERSARIAL_FAMILY, ASIDE, NOISE_FLOOR_FAMILY
 from semaudit.models import Classifier
@@ -47,10 +48,19 @@ def audits_settings(resolved: Resolved, device: str) -> Resolved:
 
 
 def audit(
-    classifier: Classifier, source: ImageSource, resolved: Resolved, out: Path, watch: Watch
+    classifier: Classifier,
+    source: ImageSource,
+    resolved: Resolved,
+    out: Path,
+    watch: Watch,
+    pictures: int,
 ) -> Audit:
-    """Scan held-out pictures into a folder."""
-    settings = resolved.settings.model_copy(update={"out": out})
+    """Scan held-out pictures, a part of so many, into a folder.
+
+    As many may be unreadable as of all pictures: a part has them by chance, and training is done.
+    """
+    allowed = min(1.0, resolved.settings.max_unreadable * pictures / max(len(source), 1))
+    settings = resolved.settings.model_copy(update={"out": out, "max_unreadable": allowed})
     return run(classifier, source, Resolved(settings, resolved.origins), watch)
 
 
@@ -93,9 +103,9 @@ def worse(found: Comparison, may_change: float | None = None) -> list[str]:
     """What has got worse by more than chance.
 
     Shift, flips and turn over unseen families (over all where none is unseen), shift and flips of
-    the worst case, and accuracy, by the 95 % intervals of the differences, picture by picture; the
-    agreement with the original, where more answers are others than may be, by the interval of that
-    share.
+    the worst case, and accuracy, by the 95 % intervals of the differences, picture by picture, or
+    by the sign test, as the intervals ask much of few pictures; the agreement with the original,
+    where more answers are others than may be, by the interval of that share.
     """
     unseen = found.change("shift", "held-out") is not None
     place: Place = "held-out" if unseen else "all"
@@ -113,12 +123,11 @@ def _agrees(found: Comparison, may_change: float) -> bool:
 
 
 def _lost(change: Change) -> bool:
-    low, high = change.difference.low, change.difference.high
-    if change.higher_is_better is None:
-        return False
-    if change.higher_is_better:
-        return high is not None and high < 0
-    return low is not None and low > 0
+    """By the interval of the mean; or by the sign test, where the mean is on the same side."""
+    said = reading(change)
+    mean = change.difference.value
+    worse_mean = mean < 0 if change.higher_is_better else mean > 0
+    return said == "worse" or (said == "mostly worse" and worse_mean)
 
 
 def side_by_side(found: Comparison) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def _notes(bench: Bench, ended: Ended) -> Iterator[str]:
 
 def write(path: Path, record: dict[str, Any]) -> None:
     """Write it as JSON."""
-    text = json.dumps(plain(record), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(record), indent=1, allow_nan=False)  # a name may be no UTF-8
     path.write_text(text + "\n", encoding="utf-8")
 
 

@@ -29,7 +29,8 @@ SUFFIX = ".safetensors"
 
 def folder_of(out: Path) -> Path:
     """Where the evidence goes: beside the weights, under their name."""
-    return out.with_suffix(".finetune")
+    # Where ``out`` is a link, on the file system that it leads to, as what gathers meanwhile.
+    return (out.resolve() if out.is_symlink() else out).with_suffix(".finetune")
 
 
 def check_out(out: Path, model: object, *, force: bool, resume: bool) -> None:

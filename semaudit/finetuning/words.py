@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from semaudit.comparing.words import ALPHA
 from semaudit.finetuning.proof import AGREEMENT
 from semaudit.report.text import number, percent
 
@@ -91,7 +92,7 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
             low, high = each["difference"]["low"], each["difference"]["high"]
             ends = [_end(end) for end in (low, high)]
             shown = None not in (low, high) and (low > 0 or high < 0)
-            chance = "" if shown else ": so few pictures do not show a change"
+            chance = "" if shown else _by_signs(each)
             yield (
                 f"  {each['metric'].replace('_', ' ')}, {each['place']}: change "
                 f"{each['difference']['value']:+.4f}, paired 95 % interval "
@@ -113,6 +114,14 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
         yield f"  {name} is WORSE on the held-out pictures, by more than chance{remedy}", "red"
     if "agreement" in proof:
         yield f"  agreement with the original: {percent(proof['agreement'])}", ""
+
+
+def _by_signs(change: dict[str, Any]) -> str:
+    """Where the interval shows nothing: whether the exact sign test does."""
+    if change["p_value"] > ALPHA:
+        return ": so few pictures do not show a change"
+    way = "rose" if change["higher"] > change["lower"] else "fell"
+    return f": it shows no change; more pictures {way} than by chance (sign test)"
 
 
 def _end(value: float | None) -> str:

@@ -88,7 +88,9 @@ def write(outcome: Outcome, desk: Desk) -> None:
         document["notes"] += [] if note is None else [note]
         document["out"] = str(desk.out)
     elif desk.out.exists():
-        document["notes"].append(f"{desk.out} is of an earlier run, and was left as it is")
+        document["notes"].append(
+            f"{desk.out} is of an earlier run, and was left as it is; the evidence is of this one"
+        )
     record.write(desk.folder / record.RECORD, document)
     for each in desk.folder.glob("*.partial"):  # audits that were broken off, and run since
         shutil.rmtree(each)
@@ -125,7 +127,8 @@ def _audit(bench: Bench, model: Classifier, desk: Desk, name: str) -> Audit:
     def tell(progress: Progress) -> None:
         desk.watch(Tick(progress.cells, progress.total_cells, stage=f"audit {name}"))
 
-    return proof.audit(model, bench.held_out, desk.settings, desk.folder / name, tell)
+    pictures = len(bench.roll.image_ids)
+    return proof.audit(model, bench.held_out, desk.settings, desk.folder / name, tell, pictures)
 
 
 def _names(bench: Bench) -> tuple[str, ...] | None:

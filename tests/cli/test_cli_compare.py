@@ -105,6 +105,16 @@ def test_a_wrong_command_line(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("flag", ["-o", "--curves"])
+def test_files_never_lie_in_an_audit(cli: Run, audited: Path, tuned: Path, flag: str) -> None:
+    inside = tuned / ("report.json" if flag == "-o" else "curves.png")
+    before = inside.read_bytes() if inside.exists() else None
+    ended = cli("compare", str(audited), str(tuned), flag, str(inside))
+    assert ended.code == 2
+    assert "would lie in the audit" in ended.stderr
+    assert (inside.read_bytes() if inside.exists() else None) == before
+
+
 def test_audits_that_cannot_be_compared(
     cli: Run, audited: Path, checkpoint: Path, pictures: Path, tmp_path: Path
 ) -> None:

@@ -369,6 +369,21 @@ def test_what_is_worse_by_more_than_chance_is_told(
     assert worse(comparison) == [f"worst-case {each}" for each in found]
 
 
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [(0.05, ["shift"]), (-0.01, [])],  # the second: most rose by little, few fell by much
+)
+def test_what_the_sign_test_alone_shows_is_worse_too(value: float, found: list[str]) -> None:
+    difference = Interval(value=value, low=-0.1, high=0.2, n=60)
+    change = Change(
+        metric="shift", place="all", name="all", before=0.1, after=0.1 + value,
+        difference=difference, relative=0.5, lower=2, higher=58, p_value=1e-9,
+        higher_is_better=False,
+    )  # fmt: skip
+    comparison = Comparison.model_construct(changes=[change], seen=[])
+    assert worse(comparison) == found
+
+
 def test_what_is_worse_counts_where_every_family_was_trained_under() -> None:
     difference = Interval(value=0.1, low=0.05, high=0.2, n=9)
     change = Change(
