@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -161,15 +162,13 @@ def partial(out: Path) -> Path:
 
 def move_in(work: Path, target: Path) -> None:
     """Give a folder the name of another, which goes only once the new one is in its place."""
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    kept = old / target.name
+    old = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     try:
         if target.exists():
-            target.rename(kept)
+            target.rename(old)
         work.rename(target)
-    except OSError:
-        if kept.exists():
-            kept.rename(target)
+    except BaseException:  # an interrupt, too
+        if old.exists() and not target.exists():
+            old.rename(target)
         raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)

@@ -149,8 +149,10 @@ def test_somebody_elses_partial_folder_is_not_touched(tmp_path: Path) -> None:
         check_target(tmp_path / "audit")
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("again", [True, False])
 def test_what_was_there_stays_where_the_new_folder_cannot_take_its_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: BaseException, again: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work, target = tmp_path / "work", tmp_path / "audit"
     for folder, text in ((work, "new"), (target, "old")):
@@ -158,16 +160,19 @@ def test_what_was_there_stays_where_the_new_folder_cannot_take_its_place(
         (folder / "a.txt").write_text(text, encoding="utf-8")
     rename = Path.rename
 
-    def full(self: Path, to: Path) -> Path:
-        if self == work:
-            raise OSError(28, "No space left on device")
+    def fails(self: Path, to: Path) -> Path:
+        if self == work or (again and self != target):
+            raise error
         return rename(self, to)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", full)
-        with pytest.raises(OSError, match="No space"):
+        patch.setattr(Path, "rename", fails)
+        with pytest.raises(type(error)):
             move_in(work, target)
-    assert (target / "a.txt").read_text(encoding="utf-8") == "old"
-    move_in(work, target)
-    assert (target / "a.txt").read_text(encoding="utf-8") == "new"
-    assert list(tmp_path.iterdir()) == [target]
+    texts = sorted(each.read_text(encoding="utf-8") for each in tmp_path.rglob("a.txt"))
+    assert texts == ["new", "old"]  # where it cannot go back either, it is there by another name
+    if not again:
+        assert (target / "a.txt").read_text(encoding="utf-8") == "old"
+        move_in(work, target)
+        assert (target / "a.txt").read_text(encoding="utf-8") == "new"
+        assert list(tmp_path.iterdir()) == [target]

@@ -10,7 +10,8 @@ from semaudit.audit import Audit, run
 from semaudit.comparing import Change, Comparison, compare
 from semaudit.comparing.document import Place
 from semaudit.comparing.files import write
-from semaudit.comparing.words import reading
+from semaudit.comparing.words import ALPHA, reading
+from semaudit.finetuning.pictures import LEAST
 from semaudit.images import ImageSource
 from semaudit.layout import ADVERSARIAL_FAMILY, ASIDE, NOISE_FLOOR_FAMILY
 from semaudit.models import Classifier
@@ -58,8 +59,10 @@ def audit(
     """Scan held-out pictures, a part of so many, into a folder.
 
     As many may be unreadable as of all pictures: a part has them by chance, and training is done.
+    But so few as are no proof of anything may not be left.
     """
-    allowed = min(1.0, resolved.settings.max_unreadable * pictures / max(len(source), 1))
+    share = resolved.settings.max_unreadable * pictures / len(source)
+    allowed = min(share, 1 - LEAST / len(source))
     settings = resolved.settings.model_copy(update={"out": out, "max_unreadable": allowed})
     return run(classifier, source, Resolved(settings, resolved.origins), watch)
 
@@ -113,7 +116,8 @@ def worse(found: Comparison, may_change: float | None = None) -> list[str]:
     for metric in ("shift", "flip_rate"):
         looked_at[f"{WORST_CASE}{metric}"] = found.change(metric, "family", ADVERSARIAL_FAMILY)
     looked_at["accuracy"] = found.change("accuracy", "clean")
-    lost = [name for name, each in looked_at.items() if each is not None and _lost(each)]
+    measured = {name: each for name, each in looked_at.items() if each is not None}
+    lost = [name for name, each in measured.items() if _lost(each, len(measured))]
     return lost if may_change is None or _agrees(found, may_change) else [*lost, AGREEMENT]
 
 
@@ -122,9 +126,15 @@ def _agrees(found: Comparison, may_change: float) -> bool:
     return answers is None or answers.churn.low is None or answers.churn.low <= may_change
 
 
-def _lost(change: Change) -> bool:
-    """By the interval of the mean; or by the sign test, where the mean is on the same side."""
+def _lost(change: Change, tests: int) -> bool:
+    """By the interval of the mean; or by the sign test, where the mean is on the same side.
+
+    The sign test is Bonferroni's, of so many tests. Accuracy, of which a part may be lost, needs
+    the interval.
+    """
     said = reading(change)
+    if said == "mostly worse" and (change.metric == "accuracy" or change.p_value > ALPHA / tests):
+        return False
     mean = change.difference.value
     worse_mean = mean < 0 if change.higher_is_better else mean > 0
     return said == "worse" or (said == "mostly worse" and worse_mean)

@@ -48,7 +48,7 @@ def check_out(out: Path, model: object, *, force: bool, resume: bool) -> None:
     _refuse_foreign(partial(out), (STATE, LOG, SEARCH))
     for each in (out, folder_of(out)):
         if each.exists() and not force:
-            if resume and partial(out).exists():
+            if resume and (partial(out) / STATE).is_file():
                 raise UsageError(f"{each} exists: --resume --force goes on, and replaces it")
             if resume:
                 raise UsageError(

@@ -56,7 +56,7 @@ class Tuned:
 
     @property
     def worse(self) -> list[str]:
-        """What is worse on the held-out pictures, by a paired interval that leaves out no change.
+        """What is worse on the held-out pictures by more than chance, see `proof.worse`.
 
         The choice was made on validation, and is not made again here.
         """

@@ -370,17 +370,26 @@ def test_what_is_worse_by_more_than_chance_is_told(
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
-    [(0.05, ["shift"]), (-0.01, [])],  # the second: most rose by little, few fell by much
+    ("value", "p_value", "found"),
+    [
+        (0.05, 1e-9, ["shift"]),
+        (-0.01, 1e-9, []),  # most rose by little, few fell by much
+        (0.05, 0.04, []),  # of two tests
+    ],
 )
-def test_what_the_sign_test_alone_shows_is_worse_too(value: float, found: list[str]) -> None:
+def test_what_the_sign_test_alone_shows_is_worse_too(
+    value: float, p_value: float, found: list[str]
+) -> None:
     difference = Interval(value=value, low=-0.1, high=0.2, n=60)
     change = Change(
         metric="shift", place="all", name="all", before=0.1, after=0.1 + value,
-        difference=difference, relative=0.5, lower=2, higher=58, p_value=1e-9,
+        difference=difference, relative=0.5, lower=2, higher=58, p_value=p_value,
         higher_is_better=False,
     )  # fmt: skip
-    comparison = Comparison.model_construct(changes=[change], seen=[])
+    calm = {"lower": 30, "higher": 30, "p_value": 1.0, "metric": "flip_rate"}
+    comparison = Comparison.model_construct(
+        changes=[change, change.model_copy(update=calm)], seen=[]
+    )
     assert worse(comparison) == found
 
 
