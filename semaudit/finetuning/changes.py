@@ -18,7 +18,7 @@ from semaudit.layout import ADVERSARIAL_FAMILY, NOISE_FLOOR_FAMILY
 from semaudit.metrics.views import View
 from semaudit.models import Classifier
 from semaudit.perturbations import Draw, get
-from semaudit.probes import Probe
+from semaudit.probes import Probe, load_probes
 from semaudit.worst.ascent import ascend
 from semaudit.worst.ball import Ball, drawn_in
 from semaudit.worst.objective import Climb
@@ -160,7 +160,10 @@ def changes_of(recipe: Recipe) -> Changes:
     if not parts:
         named = ", ".join(recipe.perturb) or "nothing"
         raise UsageError(f"--perturb {named} holds no change to train under")
-    seen = dict.fromkeys(probe.family for probe in probes)
+    # What moves the pictures alike is seen, whatever its family is called.
+    alike = {probe.perturbation for probe in probes}
+    shipped = (each.family for each in load_probes() if each.perturbation in alike)
+    seen = dict.fromkeys([*(probe.family for probe in probes), *shipped])
     if WORST in recipe.perturb:
         seen[ADVERSARIAL_FAMILY] = None
     return Changes(tuple(parts), tuple(seen), tuple(probe.name for probe in probes))

@@ -32,6 +32,9 @@ _SHARED = (
 WORST_CASE = "worst-case "
 """Goes before the name of what is worse in the worst case."""
 
+DEGENERATE = "degenerate"
+"""Stands among what is worse where the answers hardly depend on the picture any more."""
+
 AGREEMENT = "agreement"
 """Stands among what is worse where too many answers are others than the original's."""
 
@@ -98,7 +101,8 @@ def compared(
         **side_by_side(found),
         "paired": changes,
         "churn_of_clean": churn,
-        "worse": worse(found, may_change),
+        "warnings": list(found.warnings),
+        "worse": [*worse(found, may_change), *degenerated(found)],
     }
 
 
@@ -119,6 +123,11 @@ def worse(found: Comparison, may_change: float | None = None) -> list[str]:
     measured = {name: each for name, each in looked_at.items() if each is not None}
     lost = [name for name, each in measured.items() if _lost(each, len(measured))]
     return lost if may_change is None or _agrees(found, may_change) else [*lost, AGREEMENT]
+
+
+def degenerated(found: Comparison) -> list[str]:
+    """A constant answer is perfectly continuous: no gain."""
+    return [DEGENERATE] if found.after.degenerate and not found.before.degenerate else []
 
 
 def _agrees(found: Comparison, may_change: float) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from semaudit.comparing.words import ALPHA
-from semaudit.finetuning.proof import AGREEMENT
+from semaudit.finetuning.proof import AGREEMENT, DEGENERATE
 from semaudit.report.text import number, percent
 
 Line = tuple[str, str]
@@ -101,7 +101,12 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
             )
     if all(row["before"] is None for row in proof["means"] if row["metric"] == "gradient_turn"):
         yield "  gradient turn: not measured, so it may have risen", "yellow"
+    for each in proof.get("warnings", ()):
+        yield f"  warning: {each}", "yellow"
     for metric in proof["worse"]:
+        if metric == DEGENERATE:
+            yield "  the new model is DEGENERATE: a constant answer is no gain", "red"
+            continue
         if metric == AGREEMENT:
             yield (
                 "  more answers are others than the original's than --max-accuracy-drop allows, by "

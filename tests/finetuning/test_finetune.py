@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 import semaudit
-from semaudit.comparing.document import Change, Churn, Comparison
+from semaudit.comparing.document import Change, Churn, Comparison, Side
 from semaudit.errors import AuditError, ModelError, SemauditError, UsageError
+from semaudit.finetuning.changes import changes_of
 from semaudit.finetuning.parts import part_of
 from semaudit.finetuning.pictures import order_of, split
-from semaudit.finetuning.proof import worse
+from semaudit.finetuning.proof import degenerated, worse
+from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.tuning import Tuned, finetune
 from semaudit.finetuning.words import told
 from semaudit.folder import partial
@@ -393,6 +395,37 @@ def test_what_the_sign_test_alone_shows_is_worse_too(
     assert worse(comparison) == found
 
 
+def test_what_moves_pictures_alike_is_seen_whatever_its_family_is_called(tmp_path: Path) -> None:
+    assert "sequence" in changes_of(Recipe(perturb=("geometric",))).seen
+    battery = tmp_path / "mine.yaml"
+    battery.write_text(
+        "probes:\n  mine: {family: mine, claim: Light., perturbation: brightness, ladder: [0.1]}\n",
+        "utf-8",
+    )
+    assert {"mine", "photometric"} <= set(changes_of(Recipe(perturb=(str(battery),))).seen)
+    assert changes_of(Recipe()).seen == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [(None, "the output is the same", ["degenerate"]), (None, None, []), ("same", "same", [])],
+)
+def test_a_model_that_has_become_degenerate_is_no_gain(
+    before: str | None, after: str | None, found: list[str]
+) -> None:
+    sides = {"before": Side.model_construct(degenerate=before)}
+    sides["after"] = Side.model_construct(degenerate=after)
+    assert degenerated(Comparison.model_construct(**sides)) == found
+
+
+def test_warnings_of_the_audits_are_kept(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    untrained = timm.create_model(ARCH, num_classes=CLASSES)
+    settings = {**QUICK, "lr": 1e-2, "alpha": 100, "epochs": 4, "max_accuracy_drop": 100}
+    ended = finetune(untrained, source(96), tmp_path / "a.safetensors", **settings)
+    assert ended.record["held_out"]["warnings"]
+
+
 def test_what_is_worse_counts_where_every_family_was_trained_under() -> None:
     difference = Interval(value=0.1, low=0.05, high=0.2, n=9)
     change = Change(
@@ -433,11 +466,13 @@ def test_more_other_answers_than_allowed_are_told(
 
 
 def test_a_worse_turn_or_worst_case_is_told_with_a_remedy(result: Tuned) -> None:
-    lost = ["gradient_turn", "worst-case shift", "agreement"]
-    proof = {**result.record["held_out"], "worse": lost}
+    lost = ["gradient_turn", "worst-case shift", "agreement", "degenerate"]
+    proof = {**result.record["held_out"], "worse": lost, "warnings": ["no better than chance"]}
     said = [line for line, _ in told({**result.record, "held_out": proof}, "folder", "file")]
     assert any("gradient turn is WORSE" in line and "--turn-penalty" in line for line in said)
     assert any("worst-case shift is WORSE" in line and "--perturb worst" in line for line in said)
+    assert "  the new model is DEGENERATE: a constant answer is no gain" in said
+    assert "  warning: no better than chance" in said
     assert any("--max-accuracy-drop allows" in line and "--val-share" in line for line in said)
     assert "  gradient turn: not measured, so it may have risen" in said
 
