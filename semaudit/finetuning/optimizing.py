@@ -30,6 +30,8 @@ def optimizer_of(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         )
     except (AssertionError, ImportError, TypeError, ValueError) as error:
         raise UsageError(f"--opt {recipe.opt}: timm cannot make it: {error}") from error
+    if getattr(made, "is_second_order", False):
+        raise UsageError(f"--opt {recipe.opt} needs second derivatives, which are not taken here")
     return made
 
 

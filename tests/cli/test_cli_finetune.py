@@ -90,6 +90,7 @@ def test_the_original_is_kept_with_exit_code_1(
         (("--perturb", "nope"), 2, "nope"),
         (("--distance", "far"), 2, "--distance"),
         (("--opt", "nope"), 2, "--opt nope"),
+        (("--opt", "adahessian"), 2, "--opt adahessian needs second derivatives"),
         (("-o", "smoother.pt"), 2, "give it that ending"),
         (("--resume",), 2, "nothing to go on with"),
         (("--epochs", "0"), 2, "--epochs"),
