@@ -59,11 +59,7 @@ def compare(
         raise UsageError(
             f"--format {format!r}{did_you_mean(format, FORMATS)}: one of {', '.join(FORMATS)}"
         )
-    check_outputs(out or (), curves)
-    for file in (*(out or ()), *([curves] if curves else ())):
-        for audit in (before, after):
-            if audit.resolve() in file.resolve().parents:
-                raise UsageError(f"{file} would lie in the audit {audit}: name another place")
+    check_outputs(out or (), curves, (before, after))
     if curves is not None:
         from semaudit.plots import require_matplotlib
 

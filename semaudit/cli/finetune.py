@@ -147,15 +147,16 @@ def _live(*, shown: bool) -> Iterator[Watch]:
     """Show a bar with the terms of the loss where a person watches, else a line a step of it."""
     from rich.progress import BarColumn, TextColumn
 
-    if not sys.stderr.isatty():
-        yield _lines() if shown and _is_first_process() else lambda _: None
+    shown = shown and _is_first_process()
+    if shown and not sys.stderr.isatty():
+        yield _lines()
         return
     bar = bar_of(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         TextColumn("{task.completed:,}/{task.total:,}"),
         TextColumn("{task.fields[said]}"),
-        shown=shown and _is_first_process(),
+        shown=shown,
     )
     with bar:
         task = bar.add_task("loading", total=0, said="")
@@ -181,9 +182,8 @@ def _lines() -> Watch:
         if told == (tick.stage, tick.shift):
             return
         told = (tick.stage, tick.shift)
-        place = f" {tick.update:,}/{tick.updates:,}" if tick.terms is not None else ""
-        said = f": {_said(tick)}" if tick.terms is not None else ""
-        typer.echo(f"{tick.stage}{place}{said}", err=True)
+        said = f" {tick.update:,}/{tick.updates:,}: {_said(tick)}" if tick.terms else ""
+        typer.echo(f"{tick.stage}{said}", err=True)
 
     return watch
 

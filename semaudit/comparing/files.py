@@ -46,11 +46,12 @@ WRITERS: Mapping[str, Callable[[Comparison], str]] = {
 }
 
 
-def check_outputs(outs: Sequence[Path], curves: Path | None) -> None:
-    """Make sure, before any work, that all files can be written.
+def check_outputs(outs: Sequence[Path], curves: Path | None, audits: Sequence[Path] = ()) -> None:
+    """Make sure, before any work, that all files can be written, and none into these audits.
 
     Raises:
-        UsageError: an ending means nothing, two are one file, or one cannot be written.
+        UsageError: an ending means nothing, two are one file, or one cannot be written, or would
+            lie in an audit.
     """
     for out in outs:
         ending = out.suffix.lower()
@@ -66,6 +67,9 @@ def check_outputs(outs: Sequence[Path], curves: Path | None) -> None:
     every = [*outs, *([] if curves is None else [curves])]
     for out in every:
         check_file(out)
+        for audit in audits:
+            if audit.resolve() in out.resolve().parents:
+                raise UsageError(f"{out} would lie in the audit {audit}: name another place")
     twice = [out for k, out in enumerate(every) if out.resolve() in _resolved(every[:k])]
     if twice:
         raise UsageError(f"-o {twice[0]} is named twice")

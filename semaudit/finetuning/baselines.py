@@ -85,7 +85,6 @@ def run_baselines(
     """
     spent = ended.updates * passes_of(bench, bench.recipe.objective)
     lr = bench.recipe.lr
-    bench = replace(bench, recipe=bench.recipe.model_copy(update={"max_time": None}))
     done: list[Baseline] = []
     notes: tuple[str, ...] = ()
     for name, (objective, passes) in objectives(bench).items():
@@ -111,10 +110,9 @@ def objectives(bench: Bench) -> Mapping[str, tuple[Objective | None, float]]:
         recipe.model_copy(update={"alpha": 0.0}).objective, gradient=0.0, turn=0.0, on_changed=False
     )
     # An anchor on clean pictures is met from the start: with labels, these are the task.
-    labelled = bench.labelled and bench.classifier.activation == "softmax"
     by_label = replace(bare, cross_entropy=1.0, anchor=0.0) if bare.anchor == 1 else bare
-    plain = by_label if labelled else None
-    augmented = replace(by_label if labelled else bare, on_changed=True)
+    plain = by_label if bench.by_label else None
+    augmented = replace(by_label if bench.by_label else bare, on_changed=True)
     return {
         PLAIN: (plain, 0.0 if plain is None else passes_of(bench, plain)),
         AUGMENTATION: (augmented, passes_of(bench, augmented)),

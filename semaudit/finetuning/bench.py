@@ -23,7 +23,6 @@ from semaudit.finetuning.interpolation import (
     interpolated,
     statistics_from,
 )
-from semaudit.finetuning.interpolation import names_what_is_kept as kept_name
 from semaudit.finetuning.keeping import Keeper, Log
 from semaudit.finetuning.loss import Objective
 from semaudit.finetuning.pictures import Pictures, order_of
@@ -96,9 +95,14 @@ class Bench:
         return max(self.recipe.batch_size // self.engine.world, 1)
 
     @property
+    def by_label(self) -> bool:
+        """Whether labels judge what must not be lost, not the original's answers."""
+        return self.labelled and self.classifier.activation == "softmax"
+
+    @property
     def kept(self) -> str:
-        """The name of what must not be lost: accuracy or agreement."""
-        return kept_name(self.classifier, labelled=self.labelled)
+        """The name of what must not be lost."""
+        return "accuracy" if self.by_label else "agreement with the original"
 
     def measure(self, draws: int, most: int | None = None) -> Validation:
         """The yardstick, of at most so many pictures."""

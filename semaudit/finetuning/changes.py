@@ -160,13 +160,19 @@ def changes_of(recipe: Recipe) -> Changes:
     if not parts:
         named = ", ".join(recipe.perturb) or "nothing"
         raise UsageError(f"--perturb {named} holds no change to train under")
-    # What moves the pictures alike is seen, whatever its family is called.
-    alike = {probe.perturbation for probe in probes}
-    shipped = (each.family for each in load_probes() if each.perturbation in alike)
-    seen = dict.fromkeys([*(probe.family for probe in probes), *shipped])
+    seen = dict.fromkeys(_families_of(probes))
     if WORST in recipe.perturb:
         seen[ADVERSARIAL_FAMILY] = None
     return Changes(tuple(parts), tuple(seen), tuple(probe.name for probe in probes))
+
+
+def _families_of(probes: Sequence[Probe]) -> list[str]:
+    """Theirs, and those with a perturbation of theirs: what moves pictures alike is seen, too."""
+    if not probes:
+        return []
+    alike = {probe.perturbation for probe in probes}
+    known = [*probes, *load_probes()]
+    return [each.family for each in known if each.perturbation in alike]
 
 
 def _to_train_under(probes: Sequence[Probe]) -> tuple[Probe, ...]:

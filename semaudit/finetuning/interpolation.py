@@ -21,9 +21,6 @@ from semaudit.models import Classifier
 
 SHARES = tuple(step / 10 for step in range(11))
 
-ACCURACY = "accuracy"
-"""What `Point.kept` is where labels judge."""
-
 _ROUNDING = 1e-9
 
 CONFIDENCE = 0.95
@@ -211,9 +208,3 @@ def statistics_from(batches: Callable[[], Sequence[Tensor]]) -> Refresh:
             layer.eval()
 
     return refresh
-
-
-def names_what_is_kept(classifier: Classifier, *, labelled: bool) -> str:
-    """What `Point.kept` is."""
-    by_label = labelled and classifier.activation == "softmax"
-    return ACCURACY if by_label else "agreement with the original"

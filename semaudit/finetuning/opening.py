@@ -16,7 +16,7 @@ from semaudit.finetuning.changes import Changes, Rungs, changes_of
 from semaudit.finetuning.contents import Roll, roll_of
 from semaudit.finetuning.engine import Engine
 from semaudit.finetuning.parts import part_of
-from semaudit.finetuning.pictures import LEAST, read_pictures, split
+from semaudit.finetuning.pictures import read_pictures, refuse_few, split
 from semaudit.finetuning.plan import Plan
 from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.student import refuse_untrainable
@@ -72,8 +72,12 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
     training = {ids[index] for index in parts.training}
     rows = [row for row, name in enumerate(pictures.image_ids) if name in training]
     others = [row for row, name in enumerate(pictures.image_ids) if name not in training]
-    _refuse_few(len(rows), len(parts.training), "training")
-    _refuse_few(len(others), len(parts.validation), "validation")
+    for name, wanted, readable in (
+        ("training", parts.training, rows),
+        ("validation", parts.validation, others),
+    ):
+        count = len(readable)
+        refuse_few(count, f"{count} of the {len(wanted)} pictures for {name} can be read")
     if engine.world > len(rows):
         raise UsageError(f"{engine.world} processes share {len(rows)} training pictures: use fewer")
     labelled = source.labelled and classifier.activation != "none"
@@ -135,20 +139,11 @@ def _left_out(wanted: int, readable: int) -> tuple[str, ...]:
     )
 
 
-def _refuse_few(readable: int, named: int, what: str) -> None:
-    if readable < LEAST:
-        raise UsageError(
-            f"{readable} of the {named} pictures for {what} can be read, and {LEAST} are the "
-            "fewest: give more pictures, or other shares with --val-share and --held-out"
-        )
-
-
 def _rounded(recipe: Recipe, pictures: int, world: int) -> tuple[str, ...]:
-    batch = min(recipe.batch_size * recipe.grad_accum_steps, pictures)
-    taken = Plan.of(recipe, pictures, world).batch
-    if taken == batch:
+    alone, taken = (Plan.of(recipe, pictures, count).batch for count in (1, world))
+    if taken == alone:
         return ()
-    return (f"an update takes {taken} pictures instead of {batch}: {world} processes share evenly",)
+    return (f"an update takes {taken} pictures instead of {alone}: {world} processes share evenly",)
 
 
 def _copies(roll: Roll) -> tuple[str, ...]:

@@ -72,13 +72,22 @@ def split(
         room = ((proven, round(n * held_out)), (chosen, round(n * validation)), (training, n))
         next(part for part, most in room if len(part) + len(group) <= most).extend(group)
     for name, part in (("training", training), ("validation", chosen), ("held-out", proven)):
-        if len(part) < LEAST:
-            copies = f", of which {n - len(same)} are copies," if len(same) < n else ""
-            raise UsageError(
-                f"{n} pictures{copies} give {len(part)} for {name}, and {LEAST} are the fewest: "
-                "give more pictures, or other shares with --val-share and --held-out"
-            )
+        copies = f", of which {n - len(same)} are copies," if len(same) < n else ""
+        refuse_few(len(part), f"{n} pictures{copies} give {len(part)} for {name}")
     return Split(tuple(sorted(training)), tuple(sorted(chosen)), tuple(sorted(proven)))
+
+
+def refuse_few(count: int, found: str) -> None:
+    """Refuse a part of fewer than `LEAST` pictures; ``found`` says of how many, and why.
+
+    Raises:
+        UsageError: saying so.
+    """
+    if count < LEAST:
+        raise UsageError(
+            f"{found}, and {LEAST} are the fewest: give more pictures, or other shares with "
+            "--val-share and --held-out"
+        )
 
 
 def order_of(image_ids: Sequence[str], seed: int, epoch: int) -> list[int]:

@@ -142,11 +142,11 @@ def _lost(change: Change, tests: int) -> bool:
     the interval.
     """
     said = reading(change)
-    if said == "mostly worse" and (change.metric == "accuracy" or change.p_value > ALPHA / tests):
-        return False
+    if said != "mostly worse":
+        return said == "worse"
     mean = change.difference.value
     worse_mean = mean < 0 if change.higher_is_better else mean > 0
-    return said == "worse" or (said == "mostly worse" and worse_mean)
+    return worse_mean and change.metric != "accuracy" and change.p_value <= ALPHA / tests
 
 
 def side_by_side(found: Comparison) -> dict[str, Any]:

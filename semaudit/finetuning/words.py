@@ -18,6 +18,13 @@ _REMEDIES = {
 }
 """By the first word of what is worse."""
 
+_OF_THEIR_OWN = {
+    DEGENERATE: "the new model is DEGENERATE: a constant answer is no gain",
+    AGREEMENT: "more answers are others than the original's than --max-accuracy-drop allows, by "
+    "more than chance: more pictures for choices (--val-share) tell that earlier",
+}
+"""What is said of what is worse and is no metric."""
+
 
 def told(record: dict[str, Any], folder: str, out: str) -> Iterator[Line]:
     """Yield the lines on a run.
@@ -104,21 +111,15 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
     for each in proof.get("warnings", ()):
         yield f"  warning: {each}", "yellow"
     for metric in proof["worse"]:
-        if metric == DEGENERATE:
-            yield "  the new model is DEGENERATE: a constant answer is no gain", "red"
-            continue
-        if metric == AGREEMENT:
-            yield (
-                "  more answers are others than the original's than --max-accuracy-drop allows, by "
-                "more than chance: more pictures for choices (--val-share) tell that earlier",
-                "red",
-            )
-            continue
-        name = metric.replace("_", " ")
-        remedy = _REMEDIES.get(metric.split()[0], "")
-        yield f"  {name} is WORSE on the held-out pictures, by more than chance{remedy}", "red"
+        yield f"  {_OF_THEIR_OWN.get(metric) or _is_worse(metric)}", "red"
     if "agreement" in proof:
         yield f"  agreement with the original: {percent(proof['agreement'])}", ""
+
+
+def _is_worse(metric: str) -> str:
+    remedy = _REMEDIES.get(metric.split()[0], "")
+    name = metric.replace("_", " ")
+    return f"{name} is WORSE on the held-out pictures, by more than chance{remedy}"
 
 
 def _by_signs(change: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from semaudit.finetuning import proof, record
 from semaudit.finetuning.baselines import Baseline
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.drawing import draw_frontier
-from semaudit.finetuning.interpolation import ACCURACY, Choice, Point
+from semaudit.finetuning.interpolation import Choice, Point
 from semaudit.finetuning.keeping import SEARCH, STATE
 from semaudit.finetuning.plan import Tick, Watch
 from semaudit.finetuning.saving import folder_of, how_to_open, metadata_of, save
@@ -106,8 +106,7 @@ def write(outcome: Outcome, desk: Desk) -> None:
 def _prove(outcome: Outcome, desk: Desk) -> None:
     """Audit the original and all that was chosen on the held-out pictures."""
     bench, document = outcome.bench, outcome.document
-    by_label = bench.kept == ACCURACY
-    may_change = None if by_label else bench.recipe.max_accuracy_drop / 100
+    may_change = None if bench.by_label else bench.recipe.max_accuracy_drop / 100
     before = _audit(bench, bench.classifier, desk, proof.BEFORE)
     if outcome.choice.point is not None:
         after = _audit(bench, outcome.classifier, desk, proof.AFTER)

@@ -73,6 +73,8 @@ def test_the_original_is_kept_with_exit_code_1(
 ) -> None:
     ended = cli(*place, "--lr", "1e-30", "--epochs", "1", "-o", "same.safetensors")
     assert ended.code == 1
+    stages = [line.split(":")[0] for line in ended.stderr.splitlines()]
+    assert stages == ["reading pictures", "training 1/4", "choosing weights"]
     assert "The original is kept: no weights have surely less shift" in ended.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"same.finetune"}
     report = json.loads((tmp_path / "same.finetune" / "finetune.json").read_text("utf-8"))
