@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from semaudit.perturbations.draw import Draw
-from semaudit.perturbations.pixels import double, largest, per_image, shorter_side
+from semaudit.perturbations.pixels import at_least_single, double, largest, per_image, shorter_side
 from semaudit.perturbations.registry import Strength, perturbation
 
 _MOTION_MAX = 0.25
@@ -76,16 +76,18 @@ def convolve(images: Tensor, kernels: Tensor) -> Tensor:
     """Convolve each image with its kernel, (n or 1, odd kh, odd kw), mirrored at the borders.
 
     One group a plane: the sum over taps then runs in one order for any batch size. A single plane
-    would take another path through the library, with other last bits, so it is doubled.
+    would take another path through the library, with other last bits, so it is doubled. Of half
+    precision some processors sum otherwise for each width of the kernels, so it is widened.
     """
     count, channels, height, width = images.shape
-    padded = _mirror(_mirror(images, kernels.shape[-1] // 2, -1), kernels.shape[-2] // 2, -2)
+    fine = at_least_single(images)
+    padded = _mirror(_mirror(fine, kernels.shape[-1] // 2, -1), kernels.shape[-2] // 2, -2)
     planes = padded.reshape(1, count * channels, *padded.shape[-2:])
-    weights = kernels.expand(count, -1, -1).repeat_interleave(channels, dim=0).unsqueeze(1)
+    weights = kernels.to(fine).expand(count, -1, -1).repeat_interleave(channels, dim=0).unsqueeze(1)
     if count * channels == 1:
         planes, weights = planes.expand(-1, 2, -1, -1), weights.expand(2, -1, -1, -1)
     result = F.conv2d(planes, weights, groups=planes.shape[1])
-    return result[:, : count * channels].reshape(count, channels, height, width)
+    return result[:, : count * channels].reshape(count, channels, height, width).to(images.dtype)
 
 
 def _mirror(images: Tensor, width: int, dim: int) -> Tensor:

@@ -16,8 +16,7 @@ from torch.nn import functional as F
 
 from semaudit.errors import ProbeError
 from semaudit.perturbations.draw import Draw
-from semaudit.perturbations.geometric import at_least_single
-from semaudit.perturbations.pixels import is_colour, luma, per_image
+from semaudit.perturbations.pixels import at_least_single, is_colour, luma, per_image
 from semaudit.perturbations.registry import Strength, perturbation
 
 Pixels: TypeAlias = NDArray[np.uint8]

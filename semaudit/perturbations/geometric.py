@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from semaudit.perturbations.draw import Draw
-from semaudit.perturbations.pixels import double, per_image
+from semaudit.perturbations.pixels import at_least_single, double, per_image
 from semaudit.perturbations.registry import Perturbation, Strength, perturbation
 
 
@@ -135,11 +135,6 @@ def resample(
     grid = planes.permute(1, 2, 3, 0)
     read = F.grid_sample(fine, grid, mode=mode, padding_mode="reflection", align_corners=False)
     return read.to(images.dtype)
-
-
-def at_least_single(images: Tensor) -> Tensor:
-    """Return the images in float32, or as they are where they are float64."""
-    return images if images.dtype == torch.float64 else images.float()
 
 
 def _places(function: Warp, images: Tensor, strength: Strength, draw: Draw) -> Places:

@@ -26,6 +26,11 @@ def double(values: Tensor) -> Tensor:
     return values.cpu().double() if values.device.type == "mps" else values.double()
 
 
+def at_least_single(images: Tensor) -> Tensor:
+    """Return the images in float32, or as they are where they are float64."""
+    return images if images.dtype == torch.float64 else images.float()
+
+
 def largest(strength: Strength) -> float:
     """Return the largest strength of the batch; for a tensor it waits for the device once."""
     return float(strength.amax().item()) if isinstance(strength, Tensor) else strength
