@@ -105,6 +105,11 @@ def appearing_file(out: Path) -> Iterator[Path]:
         work.unlink(missing_ok=True)
 
 
+def utf8(name: str) -> str:
+    """A name as a text takes it: the lone surrogates that stand for other bytes are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def file_sha256(path: Path) -> str:
     """Hash a file, a megabyte at a time. Returns 64 hex digits."""
     digest = hashlib.sha256()

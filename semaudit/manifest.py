@@ -15,6 +15,7 @@ import torch
 
 from semaudit import __version__
 from semaudit.baselines import identity
+from semaudit.files import utf8
 from semaudit.preparing import Prepared
 from semaudit.report.document import Report
 from semaudit.settings import Resolved
@@ -96,7 +97,8 @@ def build(
 
 def write(path: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest as JSON."""
-    path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    path.write_text(utf8(text) + "\n", encoding="utf-8")  # in JSON the escape is what it stands for
 
 
 def _device_name(device: torch.device) -> str:

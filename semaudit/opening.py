@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from semaudit import models, plugins
 from semaudit.contest import ENOUGH, UndecidedError, contest
 from semaudit.errors import ModelError, UsageError
+from semaudit.files import utf8
 from semaudit.images import ImageSource, TensorSource, finding, open_pictures
 from semaudit.models import BEST, Classifier, PreprocessingOverrides, SeveralFitError
 from semaudit.models.assembly import GUESSED_ARCH
@@ -246,5 +247,5 @@ def named(data: Data, settings: Settings) -> str:
     """What to call the pictures in a report."""
     if on_disk(data):
         parts = (settings.dataset, None if data is None else str(data), settings.split)
-        return " ".join(part for part in parts if part) or "smoke test"
+        return utf8(" ".join(part for part in parts if part)) or "smoke test"
     return type(data).__name__

@@ -53,6 +53,7 @@ def finetune(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     task: own.Task = None,
     anchor_weight: own.AnchorWeight = None,
+    anchor_mixtures: own.AnchorMixtures = None,
     task_on_changed: own.TaskOnChanged = None,
     alpha: own.Alpha = None,
     distance: own.Distance = None,
@@ -128,7 +129,9 @@ def finetune(
             )  # fmt: skip
     except KeyboardInterrupt:
         raise AuditError(_interrupted(out)) from None
-    if tuned.main and not quiet:
+    if not tuned.main:  # a launcher would end the one that still writes where another fails
+        raise typer.Exit(0)
+    if not quiet:
         _print(tuned)
     raise typer.Exit(0 if tuned.improved and not tuned.worse else 1)
 

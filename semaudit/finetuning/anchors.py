@@ -50,15 +50,22 @@ class Anchors:
         return View(images.detach(), logits, None, self.original.activation)
 
 
-def anchors_of(original: Classifier, pictures: Pictures, rows: Sequence[int]) -> Anchors:
-    """Ask the original about the pictures at these indices, in their order, if that can be kept.
+def anchors_of(
+    original: Classifier, pictures: Pictures, rows: Sequence[int], *, wanted: bool
+) -> Anchors:
+    """Ask the original about the pictures at these indices, if it is wanted and can be kept."""
+    if not wanted or len(rows) * original.num_classes > KEPT:
+        return Anchors(original, wanted, {}, None)
+    kept = {pictures.image_ids[row]: place for place, row in enumerate(rows)}
+    return Anchors(original, True, kept, answers_of(original, pictures, rows))
+
+
+def answers_of(original: Classifier, pictures: Pictures, rows: Sequence[int]) -> Tensor:
+    """The logits, (n, classes), float32, on the CPU, of the pictures at these indices, in order.
 
     The batches are always the same: so an answer is the same to the last bit in every run.
     """
-    if len(rows) * original.num_classes > KEPT:
-        return Anchors(original, True, {}, None)
     halving = Halving(_BATCH)
-    image_ids: list[str] = []
 
     def answer(images: Tensor, _: slice) -> Tensor:
         return original(as_float(images, original.placement.device)).logits.float().cpu()
@@ -67,6 +74,4 @@ def anchors_of(original: Classifier, pictures: Pictures, rows: Sequence[int]) ->
     with torch.no_grad():
         for batch in pictures.batches(rows, _BATCH):
             logits += [part for _, part in halving.parts(batch.images, answer)]
-            image_ids += batch.image_ids
-    kept = {image_id: row for row, image_id in enumerate(image_ids)}
-    return Anchors(original, True, kept, torch.cat(logits))
+    return torch.cat(logits)

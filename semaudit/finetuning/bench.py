@@ -53,6 +53,7 @@ class Bench:
         seed: of everything that is drawn.
         classifier: the original, where it runs.
         labelled: whether pictures have labels.
+        trusted: whether nothing speaks against these, see `semaudit.finetuning.judging`.
         names: of the classes, where the pictures or the model give them.
         data: what to call the pictures.
         pictures: those for training and for choices.
@@ -71,6 +72,7 @@ class Bench:
     seed: int
     classifier: Classifier
     labelled: bool
+    trusted: bool
     names: tuple[str, ...] | None
     data: str
     pictures: Pictures
@@ -97,7 +99,7 @@ class Bench:
     @property
     def by_label(self) -> bool:
         """Whether labels judge what must not be lost, not the original's answers."""
-        return self.labelled and self.classifier.activation == "softmax"
+        return self.labelled and self.trusted and self.classifier.activation == "softmax"
 
     @property
     def kept(self) -> str:
@@ -107,7 +109,7 @@ class Bench:
     def measure(self, draws: int, most: int | None = None) -> Validation:
         """The yardstick, of at most so many pictures."""
         rows = self._some(self.validation, most)
-        return Validation(self.pictures, rows, self.seed, draws, self.forward, self.labelled)
+        return Validation(self.pictures, rows, self.seed, draws, self.forward, self.by_label)
 
     def trainer(
         self,

@@ -87,14 +87,15 @@ class Engine:
         """Replace the gradients by their sums over processes."""
         if self.world == 1:
             return
-        for weight in weights:
-            if weight.grad is None:  # not reached here, and perhaps elsewhere
-                weight.grad = torch.zeros_like(weight)
-        gradients = [weight.grad for weight in weights if weight.grad is not None]
-        total = self.summed(torch.cat([gradient.flatten() for gradient in gradients]))
-        parts = torch.split(total, [gradient.numel() for gradient in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
+        # Not reached here, and perhaps elsewhere: a weight that none reaches has no gradient.
+        mine = [torch.zeros_like(each) if each.grad is None else each.grad for each in weights]
+        reached = mine[0].new_tensor([float(weight.grad is not None) for weight in weights])
+        total = self.summed(torch.cat([reached, *(gradient.flatten() for gradient in mine)]))
+        anywhere, *parts = torch.split(total, [len(mine), *(each.numel() for each in mine)])
+        for weight, gradient, part, count in zip(
+            weights, mine, parts, anywhere.tolist(), strict=True
+        ):
+            weight.grad = gradient.copy_(part.view_as(gradient)) if count else None
 
     def norm_of_gradients(self, weights: Sequence[Tensor], most: float | None) -> Tensor:
         """Take the loss scale out of the gradients, and clip them; returns their norm before."""
@@ -123,10 +124,6 @@ class Engine:
         """What the main process says, everywhere."""
         mine = torch.tensor([value if self.main else 0.0], dtype=torch.float64)
         return float(self.summed(mine.to(self.device)))
-
-    def wait(self) -> None:
-        """Wait for the others."""
-        self._accelerator.wait_for_everyone()
 
 
 def _accelerator(device: torch.device, precision: str) -> Accelerator:

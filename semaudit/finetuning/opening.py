@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -15,6 +16,7 @@ from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.changes import Changes, Rungs, changes_of
 from semaudit.finetuning.contents import Roll, roll_of
 from semaudit.finetuning.engine import Engine
+from semaudit.finetuning.judging import doubts_about, refuse_doubted
 from semaudit.finetuning.parts import part_of
 from semaudit.finetuning.pictures import read_pictures, refuse_few, split
 from semaudit.finetuning.plan import Plan
@@ -25,6 +27,9 @@ from semaudit.models import Classifier
 from semaudit.models.assembly import HELD_WEIGHTS
 from semaudit.opening import Data, Model, load_plugins, named, open_data, open_model, refuse_missing
 from semaudit.settings import Resolved
+
+_TOLD_LEFT = 0.1
+"""Share of the training pictures, left out of an epoch, above which a note says so."""
 
 
 def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> Bench:
@@ -83,11 +88,16 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
     labelled = source.labelled and classifier.activation != "none"
     if recipe.task != "anchor":
         _refuse_one_class(pictures.labels[rows])
+    anchors = anchors_of(classifier, pictures, rows, wanted=recipe.task != "ce")
+    doubts: list[str] = []
+    if labelled and classifier.activation == "softmax":
+        doubts = doubts_about(classifier, pictures, tuple(rows), anchors, settings.seed)
     return Bench(
         recipe=recipe,
         seed=settings.seed,
         classifier=classifier,
         labelled=labelled,
+        trusted=not doubts,
         names=_labels(classifier, source),
         data=named(data, settings),
         pictures=pictures,
@@ -98,12 +108,13 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
         plugins=tuple(each.sha256 for each in brought),
         changes=changes,
         engine=engine,
-        anchors=anchors_of(classifier, pictures, rows),
+        anchors=anchors,
         notes=(
             *(*classifier.notes, *source.notes, *_copies(roll), *notes),
             *_held(classifier),
             *_left_out(len(parts.training) + len(parts.validation), len(pictures)),
             *_rounded(recipe, len(rows), engine.world),
+            *refuse_doubted(recipe.task, doubts),
         ),
     )
 
@@ -139,11 +150,19 @@ def _left_out(wanted: int, readable: int) -> tuple[str, ...]:
     )
 
 
-def _rounded(recipe: Recipe, pictures: int, world: int) -> tuple[str, ...]:
-    alone, taken = (Plan.of(recipe, pictures, count).batch for count in (1, world))
-    if taken == alone:
-        return ()
-    return (f"an update takes {taken} pictures instead of {alone}: {world} processes share evenly",)
+def _rounded(recipe: Recipe, pictures: int, world: int) -> Iterator[str]:
+    alone, plan = (Plan.of(recipe, pictures, count) for count in (1, world))
+    if plan.batch != alone.batch:
+        yield (
+            f"an update takes {plan.batch} pictures instead of {alone.batch}: {world} processes "
+            "share evenly"
+        )
+    left = pictures - plan.per_epoch * plan.batch
+    if left > _TOLD_LEFT * pictures:
+        yield (
+            f"an epoch takes {pictures - left} of the {pictures} training pictures, others each "
+            f"time: updates are of {plan.batch}, and a smaller --batch-size leaves out fewer"
+        )
 
 
 def _copies(roll: Roll) -> tuple[str, ...]:

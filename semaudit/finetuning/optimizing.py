@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from semaudit.errors import UsageError
+from semaudit.errors import AuditError, UsageError, out_of_memory
 from semaudit.finetuning.recipe import Recipe
 
 
@@ -33,6 +33,23 @@ def optimizer_of(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if getattr(made, "is_second_order", False):
         raise UsageError(f"--opt {recipe.opt} needs second derivatives, which are not taken here")
     return made
+
+
+def stepped(optimizer: Any, name: str) -> None:
+    """Take a step.
+
+    Raises:
+        AuditError: memory runs out, as of optimizers that keep much beside a large weight.
+    """
+    try:
+        optimizer.step()
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise AuditError(
+            f"out of memory in a step of --opt {name}: take one that keeps less beside "
+            "the weights, as sgd"
+        ) from error
 
 
 def schedule_of(optimizer: Any, recipe: Recipe, updates: int, per_epoch: int) -> Any:

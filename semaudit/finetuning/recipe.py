@@ -35,6 +35,9 @@ class Recipe(BaseModel):
     anchor_weight: Annotated[float, Field(ge=0, le=1)] = Field(
         0.5, description="with weighted: the anchor's share; cross-entropy has the rest"
     )
+    anchor_mixtures: NotNegative = Field(
+        0.0, description="weight of the anchor on mixtures of two pictures, beside the task"
+    )
     task_on_changed: bool = Field(False, description="set the task on changed pictures, too")
     distance: Distance = Field("jsd", description="jsd, kl, prob, logit, cosine or jsd-views")
     alpha: Annotated[Literal["auto"] | NotNegative, BeforeValidator(_number)] = Field(
@@ -65,7 +68,7 @@ class Recipe(BaseModel):
     )
     warmup_epochs: NotNegative = Field(0.0, description="epochs in which the rate rises")
     min_lr: NotNegative = Field(0.0, description="where the schedule ends")
-    epochs: Positive = Field(3, description="passes over the training pictures")
+    epochs: Positive = Field(3, description="passes over the training pictures, in whole updates")
     steps: Positive | None = Field(None, description="updates, instead of epochs")
     max_time: Above | None = Field(None, description="seconds after which training ends")
     batch_size: Positive = Field(32, description="pictures in a forward, of all processes")
@@ -93,6 +96,7 @@ class Recipe(BaseModel):
             distance=self.distance,
             cross_entropy=1.0 - share,
             anchor=share,
+            mixtures=self.anchor_mixtures,
             gradient=self.gradient_penalty,
             turn=self.turn_penalty,
             detach_clean=self.detach_clean,

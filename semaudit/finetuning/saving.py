@@ -69,11 +69,19 @@ def _refuse_foreign(folder: Path, marks: Sequence[str]) -> None:
         return
     if folder.is_symlink() or not folder.is_dir():
         raise UsageError(f"{folder} is no folder, and the evidence goes there: move it away")
-    if any(folder.iterdir()) and not any((folder / mark).is_file() for mark in marks):
+    if any(folder.iterdir()) and not any(_there(folder, mark) for mark in marks):
         raise UsageError(
             f"{folder} is of no earlier run, for it has no {' or '.join(marks)}, and would be "
             "lost: move it away, or name another file"
         )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{folder} cannot be written to: no permission")
+
+
+def _there(folder: Path, mark: str) -> bool:
+    """Whether there is such a file, or one that was being written when the run was killed."""
+    name = Path(mark)
+    return (folder / mark).is_file() or any(folder.glob(f".{name.stem}-*{name.suffix}"))
 
 
 def architecture_of(classifier: Classifier) -> str | None:

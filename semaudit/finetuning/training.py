@@ -13,7 +13,7 @@ import torch
 from semaudit.finetuning.engine import Engine
 from semaudit.finetuning.keeping import Keeper, Kept, Log
 from semaudit.finetuning.loss import TERMS
-from semaudit.finetuning.optimizing import average_of, optimizer_of, schedule_of
+from semaudit.finetuning.optimizing import average_of, optimizer_of, schedule_of, stepped
 from semaudit.finetuning.pictures import Pictures, order_of
 from semaudit.finetuning.plan import Ended, Plan, Tick, Watch
 from semaudit.finetuning.recipe import Recipe
@@ -67,6 +67,7 @@ class Trainer:
         self._bare = bare
         self.update, self.seconds = 0, 0.0
         self._shift: float | None = None
+        self._told = Tick(0, plan.updates)
         self._good = (0, weights_of(self._module))
         self._clock = 0.0  # the main process's seconds, as of the last update
 
@@ -200,7 +201,7 @@ class Trainer:
         norm = float(engine.norm_of_gradients(self._weights, self.recipe.clip_grad))
         if not math.isfinite(found[len(TERMS)]) or not (engine.scaled or math.isfinite(norm)):
             return None
-        self._optimizer.step()
+        stepped(self._optimizer, self.recipe.opt)
         self.update += 1
         if self._average is not None:
             self._average.update(self._module, step=self.update)
@@ -221,7 +222,8 @@ class Trainer:
             gradient_norm=norm,
             seconds=round(self.seconds, 3),
         )
-        self._watch(Tick(self.update, self.plan.updates, loss, terms, self._shift))
+        self._told = Tick(self.update, self.plan.updates, loss, terms, self._shift)
+        self._watch(self._told)
 
     def _validate(self) -> str | None:
         """Look at validation; says what is wrong, or takes the state for a good one."""
@@ -238,4 +240,5 @@ class Trainer:
             update=self.update,
             validation={"shift": shift, "flips": float(answers.flips.mean()), "kept": kept},
         )
+        self._watch(replace(self._told, shift=shift))
         return None

@@ -18,6 +18,7 @@ from semaudit.finetuning.engine import require_accelerate
 from semaudit.finetuning.identity import identity_of
 from semaudit.finetuning.interrupting import deferred
 from semaudit.finetuning.keeping import LOG, SEARCH, Keeper, Kept, Log
+from semaudit.finetuning.locking import alone
 from semaudit.finetuning.opening import open_bench
 from semaudit.finetuning.plan import Ended, Tick, Watch
 from semaudit.finetuning.proof import audits_settings
@@ -126,19 +127,22 @@ def run(
     started = time.monotonic()
     require_accelerate()
     require_matplotlib()
-    check_out(out, model, force=force, resume=resume)
-    _refuse_leftovers(out, force=force, resume=resume)
+    _refuse_out(out, model, force=force, resume=resume)
     watch(Tick(0, 0, stage="reading pictures"))
     bench = open_bench(model, data, resolved, recipe)
     keeper = Keeper.beside(out, identity_of(bench))
-    if force and not resume and bench.engine.main:
-        keeper.forget()
-    try:
+    if not bench.engine.main:
         return _carried_out(bench, keeper, resolved, out, resume, watch, started)
-    except BaseException:
-        if bench.engine.main and not keeper.holds:
-            keeper.forget()  # nothing in it that a run could go on with
-        raise
+    with alone(out):
+        _refuse_out(out, model, force=force, resume=resume)  # another may have come in between
+        if force and not resume:
+            keeper.forget()
+        try:
+            return _carried_out(bench, keeper, resolved, out, resume, watch, started)
+        except BaseException:
+            if not keeper.holds:
+                keeper.forget()  # nothing in it that a run could go on with
+            raise
 
 
 def _carried_out(
@@ -170,13 +174,14 @@ def _carried_out(
     if bench.engine.main:
         outcome = Outcome(bench, points, choice, classifier, document, others)
         settings = audits_settings(resolved, str(bench.engine.device))
+        # Alone: the others do not wait for a proof that may take longer than they would be let.
         write(outcome, Desk(out, keeper.folder, settings, watch))
-    bench.engine.wait()
     improved = choice.point is not None
     return Tuned(classifier, out if improved else None, folder_of(out), document, bench.engine.main)
 
 
-def _refuse_leftovers(out: Path, *, force: bool, resume: bool) -> None:
+def _refuse_out(out: Path, model: object, *, force: bool, resume: bool) -> None:
+    check_out(out, model, force=force, resume=resume)
     keeper = Keeper.beside(out, {})
     folder, there = keeper.folder, keeper.holds
     if resume and not there:

@@ -60,7 +60,7 @@ class Validation:
         seed: of the draws.
         draws: changed forms of each picture.
         batch_size: pictures at once, before they are changed.
-        labelled: whether what is kept is the label.
+        by_label: whether what is kept is the label, not the original's answer.
     """
 
     pictures: Pictures
@@ -68,7 +68,7 @@ class Validation:
     seed: int
     draws: int
     batch_size: int
-    labelled: bool
+    by_label: bool
 
     def __call__(self, classifier: Classifier, original: View | None = None) -> Answers:
         """Measure a model; ``original`` is that of the model it is compared with, else itself."""
@@ -112,7 +112,7 @@ class Validation:
     def _kept(self, view: View, original: View, labels: Tensor) -> Tensor:
         if view.activation == "none":
             return 1 - original.shift_to(view)
-        if self.labelled and view.activation == "softmax":
+        if self.by_label:
             return (view.top_class == labels).to(view.logits.dtype)
         return 1 - original.flipped(view.decision)
 

@@ -47,8 +47,9 @@ def open_factory(spec: str, *, model_kwargs: Mapping[str, object]) -> Opened:
     ``class_names`` and ``num_classes``.
 
     Raises:
-        ModelError: no such file, module or name; the code raised; or it returned no nn.Module.
-        UsageError: ``spec`` has another form, or arguments go to a ready-made module.
+        ModelError: no such module or name; the code raised; or it returned no nn.Module.
+        UsageError: ``spec`` has another form, or names a file that is not there; or arguments
+            go to a ready-made module.
     """
     found = SPEC.fullmatch(spec)
     if found is None or not is_factory(spec):
@@ -56,7 +57,7 @@ def open_factory(spec: str, *, model_kwargs: Mapping[str, object]) -> Opened:
     where, what = found["where"], found["what"]
     file = Path(where) if where.endswith(".py") else None
     if file is not None and not file.is_file():
-        raise ModelError(f"{spec}: there is no file {file}")
+        raise UsageError(f"{spec}: there is no file {file}")
     folder = Path.cwd() if file is None else file.resolve().parent
     with _importable(folder):
         holder = _imported(spec, where, file)

@@ -58,12 +58,12 @@ def test_it_writes_a_smoother_model_that_a_scan_opens(
 
 
 def _tells_a_log(stderr: str) -> None:
-    """Without a terminal: a line at each stage, and one after each validation but the last."""
+    """Without a terminal: a line at each stage, and one after each validation."""
     first, start, *epochs, choosing, before, after = stderr.splitlines()
     assert first == "reading pictures"
     assert start.startswith("training 1/24: loss ")
     places = [each.split(":")[0] for each in epochs]
-    assert places == [f"training {update}/24" for update in (5, 9, 13, 17, 21)]
+    assert places == [f"training {update}/24" for update in (4, 8, 12, 16, 20, 24)]
     assert all("validation shift 0." in each for each in epochs)
     assert (choosing, before, after) == ("choosing weights", "audit before", "audit after")
 
@@ -74,7 +74,7 @@ def test_the_original_is_kept_with_exit_code_1(
     ended = cli(*place, "--lr", "1e-30", "--epochs", "1", "-o", "same.safetensors")
     assert ended.code == 1
     stages = [line.split(":")[0] for line in ended.stderr.splitlines()]
-    assert stages == ["reading pictures", "training 1/4", "choosing weights"]
+    assert stages == ["reading pictures", "training 1/4", "training 4/4", "choosing weights"]
     assert "The original is kept: no weights have surely less shift" in ended.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"same.finetune"}
     report = json.loads((tmp_path / "same.finetune" / "finetune.json").read_text("utf-8"))
@@ -179,3 +179,31 @@ def test_two_processes_are_one_of_the_same_batch(
     assert losses[0][:4] == pytest.approx(losses[1][:4], rel=1e-4)
     assert losses[0] == pytest.approx(losses[1], rel=0.03)
     assert shifts[0] == pytest.approx(shifts[1], rel=0.03)
+
+
+@pytest.mark.slow
+def test_a_proof_may_take_longer_than_processes_wait_for_each_other(
+    process: Run, place: tuple[str, ...], tmp_path: Path
+) -> None:
+    program = tmp_path / "slow_proof.py"
+    program.write_text(
+        "import datetime, sys, time\n"
+        "import torch.distributed\n"
+        "from semaudit.finetuning import proof\n"
+        "from semaudit.cli import main\n"
+        "torch.distributed.init_process_group('gloo', timeout=datetime.timedelta(seconds=20))\n"
+        "audit = proof.audit\n"
+        "def slow(*given):\n"
+        "    time.sleep(15)\n"
+        "    return audit(*given)\n"
+        "proof.audit = slow\n"
+        "main()\n",
+        "utf-8",
+    )
+    launch = (sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", str(program))
+    ended = process(*place, *STRONG, program=launch)
+    assert ended.code == 0, ended.stderr
+    folder = tmp_path / "smoother.finetune"
+    assert (folder / "after").is_dir()
+    record = json.loads((folder / "finetune.json").read_text("utf-8"))
+    assert record["runtime"]["processes"] == 2

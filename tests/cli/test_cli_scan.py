@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,21 @@ def test_class_folders(cli: Run, tiny: Tiny, tmp_path: Path) -> None:
     assert report.clean.accuracy is not None
     assert "clean accuracy" in ended.stdout
     assert "Audit written to audit" in ended.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a name of a folder is text")
+def test_a_folder_whose_name_is_no_text(
+    cli: Run, tiny: Tiny, pictures: Path, tmp_path: Path
+) -> None:
+    data = shutil.copytree(pictures, tmp_path / os.fsdecode(b"p\xff"))
+    ended = cli(*tiny, "--data", str(data), "--out", "audit")
+    assert (ended.code, ended.stderr) == (0, "")
+    audit = tmp_path / "audit"
+    assert read_report(audit / "report.json").data.source.endswith("p\\udcff")
+    assert manifest(audit)["settings"]["data"]["value"] == str(data)  # which opens it again
+    for ending in ("md", "html", "xml", "sarif", "csv"):
+        assert cli("report", "audit", "-o", f"report.{ending}").code == 0
+    assert "p\\udcff" in (tmp_path / "report.html").read_text("utf-8")
 
 
 def test_a_flat_folder_has_no_labels(cli: Run, tiny: Tiny, pictures: Path, tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def other_weights(one: Tuned, two: Tuned) -> int:
     "more",
     [
         {},
-        {"model_ema": True, "opt": "sgd", "warmup_epochs": 1},
+        {"model_ema": True, "opt": "sgd", "warmup_epochs": 1, "anchor_mixtures": 1.0},
         {"train_bn": True, "grad_accum_steps": 2, "batch_size": 8, "clip_grad": 1.0},
     ],
 )
@@ -154,8 +154,11 @@ def test_a_resumed_run_is_an_unbroken_one_to_the_last_bit(
     import os
     import signal
 
+    asked: list[Any] = []
+
     def stop(tick: Any) -> None:
-        if tick.stage == "training" and tick.update == 3:
+        if not asked and tick.stage == "training" and tick.update == 3:
+            asked.append(tick)  # a second time would end it at once
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
@@ -225,6 +228,35 @@ def test_out_of_memory_halves_the_forward_and_comes_to_the_same(tmp_path: Path) 
         finetune(Narrow(trained(), 1), source(96), tmp_path / "x.safetensors", **settings)
 
 
+@pytest.mark.parametrize(("count", "told_so"), [(88, True), (60, False)])
+def test_an_epoch_that_leaves_out_much_is_told(
+    tmp_path: Path, count: int, *, told_so: bool
+) -> None:
+    ended = tuned(tmp_path / "a.safetensors", count, epochs=1, batch_size=32)
+    training = ended.record["data"]["training"]
+    said = [note for note in ended.record["notes"] if "a smaller --batch-size leaves out" in note]
+    assert said == (
+        [
+            f"an epoch takes 32 of the {training} training pictures, others each time: updates are "
+            "of 32, and a smaller --batch-size leaves out fewer"
+        ]
+        if told_so
+        else []
+    )
+
+
+def test_an_optimizer_that_runs_out_of_memory_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 TB")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", full)
+    with pytest.raises(AuditError, match="out of memory in a step of --opt adamw"):
+        tuned(tmp_path / "a.safetensors", 60, epochs=1)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "more",
     [
@@ -235,6 +267,7 @@ def test_out_of_memory_halves_the_forward_and_comes_to_the_same(tmp_path: Path) 
         {"task": "weighted", "gradient_penalty": 0.01, "distance": "logit"},
         {"turn_penalty": 0.1, "task_on_changed": True},
         {"layer_decay": 0.7, "distance": "cosine", "steps": 3},
+        {"anchor_mixtures": 1.0, "batch_size": 9, "gradient_penalty": 0.01},
         {"distance": "prob", "sched": "none", "opt": "lamb", "max_time": 0.01},
     ],
 )

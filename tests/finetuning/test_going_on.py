@@ -94,6 +94,15 @@ def test_what_was_good_before_the_break_is_good_after_it(tmp_path: Path) -> None
     assert resumed.record["frontier"] == whole.record["frontier"]
 
 
+def test_what_a_kill_left_of_its_first_file_is_no_strangers(tmp_path: Path) -> None:
+    out = tmp_path / "a.safetensors"
+    partial(out).mkdir()
+    (partial(out) / ".search-k3x_9a.json").write_text("{", "utf-8")
+    ended = finetune(trained(), source(60), out, **QUICK, epochs=1)
+    assert ended.folder.is_dir()
+    assert not partial(out).exists()
+
+
 def test_a_limit_of_time_ends_training_until_it_is_raised(tmp_path: Path) -> None:
     settings = {**QUICK, "steps": 6}
     out = tmp_path / "a.safetensors"

@@ -193,7 +193,7 @@ def test_a_file_that_cannot_be_loaded(tmp_path, source, said):
 
 
 def test_what_is_not_there(tmp_path):
-    with pytest.raises(ModelError, match="there is no file"):
+    with pytest.raises(UsageError, match="there is no file"):
         opened(f"{tmp_path / 'gone.py'}:make")
     with pytest.raises(ModelError, match="no module 'no_such_package_anywhere'"):
         opened("no_such_package_anywhere.models:make")

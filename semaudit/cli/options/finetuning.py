@@ -56,6 +56,14 @@ AnchorWeight = Annotated[
     float | None,
     typer.Option(help="With weighted: the anchor's share; 0.5.", rich_help_panel=_LOSS),
 ]
+AnchorMixtures = Annotated[
+    float | None,
+    typer.Option(
+        help="Weight of the anchor on mixtures of two pictures, beside the task: the original's "
+        "answers on more than its pictures; 0.",
+        rich_help_panel=_LOSS,
+    ),
+]
 TaskOnChanged = Annotated[
     bool | None,
     typer.Option(
@@ -152,7 +160,9 @@ MinLr = Annotated[
 ]
 Epochs = Annotated[
     int | None,
-    typer.Option(help="Passes over the training pictures; 3.", rich_help_panel=_TRAINING),
+    typer.Option(
+        help="Passes over the training pictures, in whole updates; 3.", rich_help_panel=_TRAINING
+    ),
 ]
 Steps = Annotated[
     int | None, typer.Option(help="Updates, instead of epochs.", rich_help_panel=_TRAINING)

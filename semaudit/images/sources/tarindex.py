@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from semaudit.errors import ImageError
+from semaudit.files import utf8
 from semaudit.images.sources.lists import LABEL_COLUMNS
 from semaudit.images.sources.origins import SpanOrigin, shown
 
@@ -56,9 +57,7 @@ def members_of(archive: Path) -> Iterator[Member]:
                     if header.isreg() and header.offset_data + header.size > end:
                         raise ImageError(f"{archive} is cut short within {shown(header.name)!r}")
                     if header.isreg() and not header.issparse() and _is_plain(header.name):
-                        # Names of other encodings come with lone surrogates, which no text takes.
-                        name = header.name.encode("utf-8", "backslashreplace").decode()
-                        name = str(PurePosixPath(name))
+                        name = str(PurePosixPath(utf8(header.name)))
                         yield Member(path, name, header.offset_data, header.size)
                 # A damaged header looks like the end to the library.
                 file.seek(tar.offset)
