@@ -26,13 +26,23 @@ def refuse_unlike(before: Opened, after: Opened, metrics: Sequence[str]) -> None
 
 def _differences(before: Opened, after: Opened, metrics: Sequence[str]) -> Iterator[str]:
     one, other = before.plan, after.plan
-    outputs = list(plans.outputs(one, other))
+    outputs = [*plans.outputs(one, other), *_classes(before, after)]
     yield from outputs
     yield from plans.seeds(one, other)
     yield from _pictures(before, after)
     yield from plans.probes(one, other)
     if not outputs:  # which bound the entropy, for one
         yield from _definitions(before, after, metrics)
+
+
+def _classes(before: Opened, after: Opened) -> Iterator[str]:
+    """The same classes in another order, whose answers are compared by number."""
+    one, other = before.class_names, after.class_names
+    if sorted(one) == sorted(other):  # other words for a class are no other class
+        for index, (first, second) in enumerate(zip(one, other, strict=True)):
+            if first != second:
+                yield f"order of the classes: output {index} is {first!r} and {second!r}"
+                return
 
 
 def _pictures(before: Opened, after: Opened) -> Iterator[str]:

@@ -34,6 +34,7 @@ class Opened:
         taxonomy: the tree of classes that weighs the shift, as the manifest describes it.
         metrics: the hash of the file of each metric that a plugin brought.
         sha256: of what was opened, where it is a baseline.
+        class_names: of the outputs, in their order; empty where the manifest has none.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Opened:
     taxonomy: Mapping[str, Any] | None = None
     metrics: Mapping[str, str] = field(default_factory=dict)
     sha256: str | None = None
+    class_names: tuple[str, ...] = ()
 
     @property
     def plan(self) -> Plan:
@@ -121,6 +123,7 @@ def gathered(name: str, report: Report, samples: Samples, manifest: Mapping[str,
             gradient_samples=None if gradients is None else int(gradients["samples"]),
             taxonomy=manifest.get("taxonomy"),
             metrics=_brought(manifest, "metrics"),
+            class_names=tuple(map(str, manifest["model"].get("class_names", ()))),
         )
 
 

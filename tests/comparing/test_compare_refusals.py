@@ -71,6 +71,20 @@ def test_reports_that_differ(edit: Edit, said: str, before: Path, tmp_path: Path
     assert message.startswith(f"{before} and {tmp_path / 'copy'} cannot be compared")
 
 
+def test_the_same_classes_in_another_order(before: Path, tmp_path: Path) -> None:
+    def swapped(document: dict[str, Any]) -> None:
+        names = document["model"]["class_names"]
+        names[0], names[1] = names[1], names[0]
+
+    def other_words(document: dict[str, Any]) -> None:
+        names = document["model"]["class_names"]
+        document["model"]["class_names"] = [f"a {name}" for name in names]
+
+    other = rewritten(before, tmp_path / "copy", "manifest.json", swapped)
+    assert "order of the classes: output 0 is 'class 0' and 'class 1'" in refused(before, other)
+    assert semaudit.compare(before, rewritten(before, tmp_path / "b", "manifest.json", other_words))
+
+
 def test_all_that_differs_is_said_at_once(before: Path, tmp_path: Path) -> None:
     def edit(document: dict[str, Any]) -> None:
         document["seed"] = 3
