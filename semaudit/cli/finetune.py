@@ -53,7 +53,6 @@ def finetune(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     task: own.Task = None,
     anchor_weight: own.AnchorWeight = None,
-    anchor_mixtures: own.AnchorMixtures = None,
     task_on_changed: own.TaskOnChanged = None,
     alpha: own.Alpha = None,
     distance: own.Distance = None,

@@ -107,11 +107,7 @@ def objectives(bench: Bench) -> Mapping[str, tuple[Objective | None, float]]:
     """Each baseline's objective, and the passes that a picture of an update costs under it."""
     recipe = bench.recipe
     bare = replace(
-        recipe.model_copy(update={"alpha": 0.0}).objective,
-        mixtures=0.0,
-        gradient=0.0,
-        turn=0.0,
-        on_changed=False,
+        recipe.model_copy(update={"alpha": 0.0}).objective, gradient=0.0, turn=0.0, on_changed=False
     )
     # An anchor on clean pictures is met from the start: with labels, these are the task.
     by_label = replace(bare, cross_entropy=1.0, anchor=0.0) if bare.anchor == 1 else bare

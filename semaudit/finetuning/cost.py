@@ -25,8 +25,6 @@ def passes_of(bench: Bench, objective: Objective) -> float:
         cost += (1 + views) * STEEP
     if objective.turn:
         cost += SHARE * 2 * (STEP + STEEP)  # two pictures each, clean and changed
-    if objective.mixtures:
-        cost += 1 + STEP  # the original's look, and the step
     if objective.anchor and bench.anchors.logits is None:
         cost += 1  # the original is asked anew
     return cost

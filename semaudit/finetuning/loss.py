@@ -13,7 +13,7 @@ from semaudit.divergence import kullback_leibler
 from semaudit.finetuning.distances import DISTANCES, Distance
 from semaudit.metrics.views import View
 
-TERMS = ("cross_entropy", "anchor", "mixtures", "shift", "gradient", "turn")
+TERMS = ("cross_entropy", "anchor", "shift", "gradient", "turn")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class Objective:
         distance: DS, a name in `DISTANCES`.
         cross_entropy: weight of the labels' cross-entropy.
         anchor: weight of the divergence from the original model's output on the clean picture.
-        mixtures: the same on mixtures of two pictures, see `semaudit.finetuning.mixing`.
         gradient: weight of the squared input gradient.
         turn: weight of the gradient turn.
         detach_clean: whether the continuity term leaves the clean output alone, and only pulls the
@@ -37,7 +36,6 @@ class Objective:
     distance: Distance = "jsd"
     cross_entropy: float = 0.0
     anchor: float = 1.0
-    mixtures: float = 0.0
     gradient: float = 0.0
     turn: float = 0.0
     detach_clean: bool = False
@@ -60,7 +58,6 @@ class Terms:
 
     cross_entropy: Tensor
     anchor: Tensor
-    mixtures: Tensor
     shift: Tensor
     gradient: Tensor
     turn: Tensor
@@ -70,14 +67,13 @@ class Terms:
         return (
             objective.cross_entropy * self.cross_entropy
             + objective.anchor * self.anchor
-            + objective.mixtures * self.mixtures
             + objective.alpha * self.shift
             + objective.gradient * self.gradient
             + objective.turn * self.turn
         )
 
     def sums(self) -> Tensor:
-        """The sum over pictures of each part, in the order of `TERMS`, (6,), without a graph."""
+        """The sum over pictures of each part, in the order of `TERMS`, (5,), without a graph."""
         return torch.stack([getattr(self, name).detach().sum() for name in TERMS])
 
 
@@ -88,7 +84,6 @@ def terms(
     original: View | None,
     labels: Tensor,
     turn: Tensor | None = None,
-    mixtures: Tensor | None = None,
 ) -> Terms:
     """Take the parts of the loss of n pictures.
 
@@ -100,7 +95,6 @@ def terms(
         original: the original model on the clean pictures, where it is an anchor.
         labels: (n,) output indices, -1 for none, which has no cross-entropy.
         turn: (n,) of the input gradient, see `semaudit.finetuning.turning`.
-        mixtures: (n,) the divergence on mixtures.
     """
     zero = clean.logits.new_zeros(len(clean.logits))
     tasked = (clean, *views) if objective.on_changed else (clean,)
@@ -108,10 +102,9 @@ def terms(
         cross_entropy=_mean([_cross_entropy(view, labels) for view in tasked])
         if objective.cross_entropy
         else zero,
-        anchor=_mean([anchored(original, view) for view in tasked])
+        anchor=_mean([_anchor(original, view) for view in tasked])
         if original is not None and objective.anchor
         else zero,
-        mixtures=zero if mixtures is None else mixtures.to(zero),
         shift=_shift(objective, clean, views) if views and objective.alpha else zero,
         gradient=_gradient(clean) if objective.gradient else zero,
         turn=zero if turn is None else turn.to(zero),
@@ -135,7 +128,7 @@ def _cross_entropy(view: View, labels: Tensor) -> Tensor:
     return loss * known
 
 
-def anchored(original: View, view: View) -> Tensor:
+def _anchor(original: View, view: View) -> Tensor:
     """KL(original || student) in bits, the mean over labels; of embeddings the shift."""
     if view.activation == "none":
         return original.shift_to(view)

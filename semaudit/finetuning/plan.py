@@ -46,9 +46,7 @@ class Plan:
     def of(cls, recipe: Recipe, pictures: int, world: int) -> Plan:
         """The plan of a recipe; a set smaller than a batch is one batch."""
         batch = min(recipe.batch_size * recipe.grad_accum_steps, pictures)
-        # Even shares; and pairs stay together, however many processes there are.
-        unit = world * (2 if recipe.anchor_mixtures else 1)
-        batch = max(batch // unit, 1) * unit
+        batch = max(batch // world, 1) * world  # even shares
         per_epoch = max(pictures // batch, 1)
         return cls(recipe.steps or recipe.epochs * per_epoch, per_epoch, batch)
 

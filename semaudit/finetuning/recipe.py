@@ -35,9 +35,6 @@ class Recipe(BaseModel):
     anchor_weight: Annotated[float, Field(ge=0, le=1)] = Field(
         0.5, description="with weighted: the anchor's share; cross-entropy has the rest"
     )
-    anchor_mixtures: NotNegative = Field(
-        0.0, description="weight of the anchor on mixtures of two pictures, beside the task"
-    )
     task_on_changed: bool = Field(False, description="set the task on changed pictures, too")
     distance: Distance = Field("jsd", description="jsd, kl, prob, logit, cosine or jsd-views")
     alpha: Annotated[Literal["auto"] | NotNegative, BeforeValidator(_number)] = Field(
@@ -96,7 +93,6 @@ class Recipe(BaseModel):
             distance=self.distance,
             cross_entropy=1.0 - share,
             anchor=share,
-            mixtures=self.anchor_mixtures,
             gradient=self.gradient_penalty,
             turn=self.turn_penalty,
             detach_clean=self.detach_clean,

@@ -14,8 +14,7 @@ from semaudit.errors import AuditError, out_of_memory
 from semaudit.finetuning.anchors import Anchors
 from semaudit.finetuning.changes import Changes
 from semaudit.finetuning.engine import Engine
-from semaudit.finetuning.loss import TERMS, Objective, Terms, anchored, terms
-from semaudit.finetuning.mixing import mixtures, partners
+from semaudit.finetuning.loss import TERMS, Objective, Terms, terms
 from semaudit.finetuning.student import batch_norms, without_statistics
 from semaudit.finetuning.turning import Turning
 from semaudit.images import Batch, as_float
@@ -63,7 +62,7 @@ class Stepper:
             total: pictures of the update in all processes, by which the loss is divided.
 
         Returns:
-            The sums over the share's pictures of the terms and of the loss, and their number: (8,).
+            The sums over the share's pictures of the terms and of the loss, and their number: (7,).
 
         Raises:
             AuditError: not even one picture fits.
@@ -124,24 +123,13 @@ class Stepper:
             # Of the pictures that are trained on, statistics are taken below.
             with without_statistics(self.student):
                 turn = self.turning(self.student, images, self._draw(image_ids, update, "turn"))
-        mixed = self._mixed(batch, part, images, update) if self.objective.mixtures else None
         # The fused attentions have no second derivative.
         attention = sdpa_kernel(SDPBackend.MATH) if self.objective.gradient else nullcontext()
         if self.objective.gradient:
             images = images.requires_grad_()
         with attention:
             clean, *views = seen_together(self.student, images, changed)
-        original = self.anchors(images, image_ids)
-        return terms(self.objective, clean, views, original, labels, turn, mixed)
-
-    def _mixed(self, batch: Batch, part: slice, images: Tensor, update: int) -> Tensor:
-        """The divergence from the original on mixtures of a part's images, (n,)."""
-        others = as_float(batch.images[partners(len(batch))[part]], self.engine.device)
-        pictures = mixtures(images, others, self._draw(batch.image_ids[part], update, "mixture"))
-        with torch.no_grad():
-            original = look(self.anchors.original, pictures)
-        with without_statistics(self.student):
-            return anchored(original, look(self.student, pictures))
+        return terms(self.objective, clean, views, self.anchors(images, image_ids), labels, turn)
 
     def _draw(self, image_ids: Sequence[str], update: int, view: str) -> Draw:
         return Draw.of(self.seed, f"{DRAWN} {update}.{view}", image_ids, self.engine.device)

@@ -23,13 +23,12 @@ import semaudit
 
 RECIPE: dict[str, Any] = {
     "task_on_changed": True,
-    "anchor_mixtures": 1.0,
     "alpha": 3.0,
     "detach_clean": True,
     "perturb": ("generic", "standard"),
     "generic_reach": (0.02, 0.35, 0.2, 0.12),
     "views": 2,
-    "lr": 4e-5,
+    "lr": 2.5e-5,
     "epochs": 10,
     "batch_size": 10,
     "held_out": 1 / 3,

@@ -60,7 +60,6 @@ def counted(opened: Bench, objective: Objective) -> float:
         {"perturb": ("generic", "worst"), "worst_steps": 1},
         {"perturb": "worst", "worst_steps": 4},
         {"gradient_penalty": 0.1},
-        {"anchor_mixtures": 1.0},
         {"turn_penalty": 0.1, "perturb": "worst"},
     ],
 )

@@ -141,7 +141,7 @@ def other_weights(one: Tuned, two: Tuned) -> int:
     "more",
     [
         {},
-        {"model_ema": True, "opt": "sgd", "warmup_epochs": 1, "anchor_mixtures": 1.0},
+        {"model_ema": True, "opt": "sgd", "warmup_epochs": 1},
         {"train_bn": True, "grad_accum_steps": 2, "batch_size": 8, "clip_grad": 1.0},
     ],
 )
@@ -267,7 +267,6 @@ def test_an_optimizer_that_runs_out_of_memory_is_named(
         {"task": "weighted", "gradient_penalty": 0.01, "distance": "logit"},
         {"turn_penalty": 0.1, "task_on_changed": True},
         {"layer_decay": 0.7, "distance": "cosine", "steps": 3},
-        {"anchor_mixtures": 1.0, "batch_size": 9, "gradient_penalty": 0.01},
         {"distance": "prob", "sched": "none", "opt": "lamb", "max_time": 0.01},
     ],
 )

@@ -56,14 +56,6 @@ AnchorWeight = Annotated[
     float | None,
     typer.Option(help="With weighted: the anchor's share; 0.5.", rich_help_panel=_LOSS),
 ]
-AnchorMixtures = Annotated[
-    float | None,
-    typer.Option(
-        help="Weight of the anchor on mixtures of two pictures, beside the task: the original's "
-        "answers on more than its pictures; 0.",
-        rich_help_panel=_LOSS,
-    ),
-]
 TaskOnChanged = Annotated[
     bool | None,
     typer.Option(
