@@ -110,6 +110,19 @@ def utf8(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
+def refuse_undecodable(out: Path, flag: str) -> None:
+    """Refuse a place whose whole name is no text: tables cannot be written there.
+
+    Raises:
+        UsageError: saying so.
+    """
+    if (name := str(out.resolve())) != utf8(name):
+        raise UsageError(
+            f"{flag} {out} cannot be written: {name} is no UTF-8, as tables need; name another "
+            "place"
+        )
+
+
 def file_sha256(path: Path) -> str:
     """Hash a file, a megabyte at a time. Returns 64 hex digits."""
     digest = hashlib.sha256()

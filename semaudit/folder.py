@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from semaudit.errors import AuditError, UsageError
-from semaudit.files import read_text
+from semaudit.files import read_text, refuse_undecodable
 from semaudit.report.renderings import ENDINGS
 from semaudit.store import IMAGES, PATHS, SAMPLES
 
@@ -41,6 +41,7 @@ def check_target(out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file; name a folder")
+    refuse_undecodable(out, "--out")
     if out.resolve() == Path.cwd() or os.path.ismount(out):
         raise UsageError(
             f"--out {out} is the working directory or a mount point, which a finished audit "

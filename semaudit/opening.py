@@ -238,9 +238,8 @@ def refuse_foreign_code(resolved: Resolved) -> None:
     for name in ("model", "arch"):
         spec, origin = getattr(resolved.settings, name), resolved.origins[name]
         if spec is not None and origin != FLAG and is_factory(spec):
-            raise UsageError(
-                f"{origin}: {name} {spec!r} runs code, and only the command line may ask for that"
-            )
+            said = f"{name} {spec!r} runs code, and only the command line may ask for that"
+            raise UsageError(f"{origin}: {said}")
 
 
 def named(data: Data, settings: Settings) -> str:

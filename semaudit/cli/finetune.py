@@ -127,6 +127,8 @@ def finetune(
                 force=force, resume=resume, watch=watch,
             )  # fmt: skip
     except KeyboardInterrupt:
+        if not _is_first_process():  # which says so
+            raise typer.Exit(AuditError.exit_code) from None
         raise AuditError(_interrupted(out)) from None
     if not tuned.main:  # a launcher would end the one that still writes where another fails
         raise typer.Exit(0)

@@ -89,7 +89,7 @@ def run_baselines(
     notes: tuple[str, ...] = ()
     for name, (objective, passes) in objectives(bench).items():
         if objective is None:
-            notes = (f"{name} is left out: without labels it has nothing to learn",)
+            notes = (f"{name} is left out: it has no labels to learn",)
             continue
         arm = Arm(0.0, lr)
         if searched:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from semaudit.checks.labels import label_warnings
+from dataclasses import dataclass
+
+from semaudit.checks.labels import find_renaming, label_warnings
 from semaudit.errors import UsageError
 from semaudit.finetuning.anchors import Anchors, answers_of
 from semaudit.finetuning.pictures import Pictures, order_of
@@ -13,40 +15,62 @@ LOOKED_AT = 1024
 """Pictures that the original is asked about where its answers are not kept anyway."""
 
 
-def doubts_about(
-    classifier: Classifier, pictures: Pictures, rows: tuple[int, ...], anchors: Anchors, seed: int
-) -> list[str]:
-    """What speaks against the labels of the pictures at these indices; an empty list: nothing.
+@dataclass(frozen=True)
+class Verdict:
+    """On labels.
+
+    Attributes:
+        trusted: whether they judge.
+        notes: what speaks against them.
+    """
+
+    trusted: bool = True
+    notes: tuple[str, ...] = ()
+
+
+def verdict_on(
+    task: Task,
+    classifier: Classifier,
+    pictures: Pictures,
+    rows: tuple[int, ...],
+    anchors: Anchors,
+    seed: int,
+) -> Verdict:
+    """Hold the labels of the pictures at these indices against the original's answers.
+
+    Labels that would fit under another order of the classes are not taught. An accuracy no better
+    than chance may be that of a weak model: a task of labels takes them at the user's word, and
+    without one agreement with the original judges, for there is no accuracy to be lost.
 
     Args:
+        task: what is taught.
         classifier: the original, one of whose classes holds.
         pictures: with labels.
         rows: those that are trained on, none of which is held out.
         anchors: what the original says of them, where that is kept.
         seed: of the drawing, where there are more than can be asked about.
+
+    Raises:
+        UsageError: the task would teach labels of another order.
     """
     logits = anchors.logits
     if logits is None:
         ids = [pictures.image_ids[row] for row in rows]
         rows = tuple(rows[index] for index in order_of(ids, seed, 0)[:LOOKED_AT])
         logits = answers_of(classifier, pictures, rows)
-    labels = pictures.labels[list(rows)].numpy()
-    names = classifier.class_names.names
-    return label_warnings(labels, logits.argmax(1).numpy(), classifier.num_classes, names)
-
-
-def refuse_doubted(task: Task, doubts: list[str]) -> tuple[str, ...]:
-    """Refuse to teach labels that something speaks against; returns notes where none are taught.
-
-    Raises:
-        UsageError: the task teaches them.
-    """
-    if doubts and task != "anchor":
-        raise UsageError(
-            f"--task {task} would teach labels that do not seem to be those of the model: "
-            f"{'; '.join(doubts)}. --task anchor needs no labels"
+    labels, classes = pictures.labels[list(rows)].numpy(), logits.argmax(1).numpy()
+    found = label_warnings(labels, classes, classifier.num_classes, classifier.class_names.names)
+    if not found:
+        return Verdict()
+    said = "; ".join(found)
+    if task == "anchor":
+        return Verdict(
+            False, (f"{said}; so agreement with the original judges what is lost, not accuracy",)
         )
-    return tuple(
-        f"{each}; so agreement with the original judges what is lost, not accuracy"
-        for each in doubts
+    known = labels >= 0
+    if find_renaming(labels[known], classes[known], classifier.num_classes) is None:
+        return Verdict(True, (said,))
+    raise UsageError(
+        f"--task {task} would teach labels that do not seem to be those of the model: {said}. "
+        "--task anchor needs no labels"
     )

@@ -16,7 +16,7 @@ from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.changes import Changes, Rungs, changes_of
 from semaudit.finetuning.contents import Roll, roll_of
 from semaudit.finetuning.engine import Engine
-from semaudit.finetuning.judging import doubts_about, refuse_doubted
+from semaudit.finetuning.judging import Verdict, verdict_on
 from semaudit.finetuning.parts import part_of
 from semaudit.finetuning.pictures import read_pictures, refuse_few, split
 from semaudit.finetuning.plan import Plan
@@ -89,15 +89,15 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
     if recipe.task != "anchor":
         _refuse_one_class(pictures.labels[rows])
     anchors = anchors_of(classifier, pictures, rows, wanted=recipe.task != "ce")
-    doubts: list[str] = []
+    verdict = Verdict()
     if labelled and classifier.activation == "softmax":
-        doubts = doubts_about(classifier, pictures, tuple(rows), anchors, settings.seed)
+        verdict = verdict_on(recipe.task, classifier, pictures, tuple(rows), anchors, settings.seed)
     return Bench(
         recipe=recipe,
         seed=settings.seed,
         classifier=classifier,
         labelled=labelled,
-        trusted=not doubts,
+        trusted=verdict.trusted,
         names=_labels(classifier, source),
         data=named(data, settings),
         pictures=pictures,
@@ -114,7 +114,7 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
             *_held(classifier),
             *_left_out(len(parts.training) + len(parts.validation), len(pictures)),
             *_rounded(recipe, len(rows), engine.world),
-            *refuse_doubted(recipe.task, doubts),
+            *verdict.notes,
         ),
     )
 

@@ -71,7 +71,13 @@ def audit(
 
 
 def compared(
-    before: Audit, after: Audit, seen: Sequence[str], stem: Path, may_change: float | None = None
+    before: Audit,
+    after: Audit,
+    seen: Sequence[str],
+    stem: Path,
+    may_change: float | None = None,
+    *,
+    trusted: bool = True,
 ) -> dict[str, Any]:
     """Compare two audits picture by picture, into files beside them.
 
@@ -81,6 +87,7 @@ def compared(
         seen: families that were trained on.
         stem: of the files, as ``comparison``: .json and .md, and .png with the curves.
         may_change: share of the clean pictures' answers that may be others; None: labels judge.
+        trusted: whether labels say anything.
 
     Returns:
         What changed, fit for JSON.
@@ -98,15 +105,15 @@ def compared(
     changes = [each.model_dump(mode="json") for each in found.changes if each.place != "family"]
     churn = [each.model_dump(mode="json") for each in found.churn if each.place == "clean"]
     return {
-        **side_by_side(found),
+        **side_by_side(found, trusted=trusted),
         "paired": changes,
         "churn_of_clean": churn,
         "warnings": list(found.warnings),
-        "worse": [*worse(found, may_change), *degenerated(found)],
+        "worse": [*worse(found, may_change, trusted=trusted), *degenerated(found)],
     }
 
 
-def worse(found: Comparison, may_change: float | None = None) -> list[str]:
+def worse(found: Comparison, may_change: float | None = None, *, trusted: bool = True) -> list[str]:
     """What has got worse by more than chance.
 
     Shift, flips and turn over unseen families (over all where none is unseen), shift and flips of
@@ -119,7 +126,7 @@ def worse(found: Comparison, may_change: float | None = None) -> list[str]:
     looked_at = {metric: found.change(metric, place) for metric in _MEASURES.values()}
     for metric in ("shift", "flip_rate"):
         looked_at[f"{WORST_CASE}{metric}"] = found.change(metric, "family", ADVERSARIAL_FAMILY)
-    looked_at["accuracy"] = found.change("accuracy", "clean")
+    looked_at["accuracy"] = found.change("accuracy", "clean") if trusted else None
     measured = {name: each for name, each in looked_at.items() if each is not None}
     lost = [name for name, each in measured.items() if _lost(each, len(measured))]
     return lost if may_change is None or _agrees(found, may_change) else [*lost, AGREEMENT]
@@ -149,7 +156,7 @@ def _lost(change: Change, tests: int) -> bool:
     return worse_mean and change.metric != "accuracy" and change.p_value <= ALPHA / tests
 
 
-def side_by_side(found: Comparison) -> dict[str, Any]:
+def side_by_side(found: Comparison, *, trusted: bool = True) -> dict[str, Any]:
     """The means of both, fit for JSON; worst cases, which are searched for, stand apart."""
     families = sorted(set(found.families) - set(ASIDE))
     seen = [each for each in families if each in found.seen]
@@ -171,7 +178,7 @@ def side_by_side(found: Comparison) -> dict[str, Any]:
         "held_out_families": [each for each in families if each not in seen],
         "means": means,
         "pictures": found.pictures,
-        **_answers(found),
+        **_answers(found, trusted=trusted),
     }
 
 
@@ -182,13 +189,13 @@ def _mean(change: Change | None) -> dict[str, float | None]:
     return {"before": change.before, "after": change.after, "change": change.relative}
 
 
-def _answers(found: Comparison) -> dict[str, float | int]:
+def _answers(found: Comparison, *, trusted: bool) -> dict[str, float | int]:
     """Accuracy, churn and negative flips over the clean pictures; embeddings have no answers."""
     answers, accuracy = found.answers(), found.change("accuracy", "clean")
     said: dict[str, float | int] = {}
     if answers is not None:
         said["churn"], said["agreement"] = answers.churn.value, 1 - answers.churn.value
-    if accuracy is not None:
+    if accuracy is not None and trusted:
         said["accuracy_before"], said["accuracy_after"] = accuracy.before, accuracy.after
         said["negative_flips"], said["positive_flips"] = accuracy.lower, accuracy.higher
     return said

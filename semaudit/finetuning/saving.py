@@ -14,7 +14,7 @@ from torch import nn
 
 from semaudit import __version__
 from semaudit.errors import UsageError
-from semaudit.files import appearing_file, check_file
+from semaudit.files import appearing_file, check_file, refuse_undecodable
 from semaudit.finetuning.keeping import LOG, SEARCH, STATE
 from semaudit.finetuning.record import RECORD
 from semaudit.finetuning.student import weights_of
@@ -44,6 +44,7 @@ def check_out(out: Path, model: object, *, force: bool, resume: bool) -> None:
     if out.suffix != SUFFIX:
         raise UsageError(f"-o {out}: the weights are written as {SUFFIX}; give it that ending")
     check_file(out)
+    refuse_undecodable(out, "-o")
     _refuse_foreign(folder_of(out), (RECORD,))
     _refuse_foreign(partial(out), (STATE, LOG, SEARCH))
     for each in (out, folder_of(out)):
@@ -81,7 +82,8 @@ def _refuse_foreign(folder: Path, marks: Sequence[str]) -> None:
 def _there(folder: Path, mark: str) -> bool:
     """Whether there is such a file, or one that was being written when the run was killed."""
     name = Path(mark)
-    return (folder / mark).is_file() or any(folder.glob(f".{name.stem}-*{name.suffix}"))
+    unfinished = mark in (STATE, SEARCH) and any(folder.glob(f".{name.stem}-*{name.suffix}"))
+    return unfinished or (folder / mark).is_file()
 
 
 def architecture_of(classifier: Classifier) -> str | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -131,18 +132,30 @@ def run(
     watch(Tick(0, 0, stage="reading pictures"))
     bench = open_bench(model, data, resolved, recipe)
     keeper = Keeper.beside(out, identity_of(bench))
-    if not bench.engine.main:
-        return _carried_out(bench, keeper, resolved, out, resume, watch, started)
-    with alone(out):
-        _refuse_out(out, model, force=force, resume=resume)  # another may have come in between
-        if force and not resume:
+    with ExitStack() as held:
+        # Another may have come in between.
+        _let_in(bench, held, out, lambda: _refuse_out(out, model, force=force, resume=resume))
+        if force and not resume and bench.engine.main:
             keeper.forget()
         try:
             return _carried_out(bench, keeper, resolved, out, resume, watch, started)
         except BaseException:
-            if not keeper.holds:
+            if bench.engine.main and not keeper.holds:
                 keeper.forget()  # nothing in it that a run could go on with
             raise
+
+
+def _let_in(bench: Bench, held: ExitStack, out: Path, check: Callable[[], None]) -> None:
+    """Lock, and look again, in the main process; the others hear what came of it."""
+    refused: UsageError | None = None
+    if bench.engine.main:
+        try:
+            held.enter_context(alone(out))
+            check()
+        except UsageError as error:
+            refused = error
+    if not bench.engine.told(float(refused is None)):
+        raise refused or UsageError("the first of the processes was refused, and says why")
 
 
 def _carried_out(

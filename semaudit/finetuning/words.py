@@ -95,7 +95,8 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
         )
     for each in proof["paired"]:
         along = each["metric"] in ("shift", "flip_rate") and each["place"] in ("all", "held-out")
-        if along or (each["metric"], each["place"]) == ("accuracy", "clean"):
+        judged = "accuracy_before" in proof and each["place"] == "clean"
+        if along or (judged and each["metric"] == "accuracy"):
             low, high = each["difference"]["low"], each["difference"]["high"]
             ends = [_end(end) for end in (low, high)]
             shown = None not in (low, high) and (low > 0 or high < 0)

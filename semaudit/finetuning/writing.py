@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,8 @@ def write(outcome: Outcome, desk: Desk) -> None:
     record.write(desk.folder / record.RECORD, document)
     for each in desk.folder.glob("*.partial"):  # audits that were broken off, and run since
         shutil.rmtree(each)
+    for each in desk.folder.glob(".*"):  # files that a kill left half written
+        each.unlink()
     if improved:  # last, right before the evidence takes its place: neither is to stand alone
         header = metadata_of(outcome.classifier, _names(bench), _origin(document))
         save(outcome.classifier.module, desk.out, header)
@@ -106,12 +109,17 @@ def write(outcome: Outcome, desk: Desk) -> None:
 def _prove(outcome: Outcome, desk: Desk) -> None:
     """Audit the original and all that was chosen on the held-out pictures."""
     bench, document = outcome.bench, outcome.document
-    may_change = None if bench.by_label else bench.recipe.max_accuracy_drop / 100
+    compared = partial(
+        proof.compared,
+        seen=bench.changes.seen,
+        may_change=None if bench.by_label else bench.recipe.max_accuracy_drop / 100,
+        trusted=bench.trusted,
+    )
     before = _audit(bench, bench.classifier, desk, proof.BEFORE)
     if outcome.choice.point is not None:
         after = _audit(bench, outcome.classifier, desk, proof.AFTER)
         stem = desk.folder / COMPARISON
-        document["held_out"] = proof.compared(before, after, bench.changes.seen, stem, may_change)
+        document["held_out"] = compared(before, after, stem=stem)
     for baseline, entry in zip(outcome.baselines, document.get("baselines", ()), strict=True):
         if baseline.choice.point is not None:
             model = chosen(bench, baseline.weights, baseline.choice, baseline.name)
@@ -119,7 +127,7 @@ def _prove(outcome: Outcome, desk: Desk) -> None:
             after = _audit(bench, model, desk, name)
             # Augmentation has seen the same changes; plain fine-tuning none, which only adds.
             stem = desk.folder / f"{COMPARISON}-{name}"
-            entry["held_out"] = proof.compared(before, after, bench.changes.seen, stem, may_change)
+            entry["held_out"] = compared(before, after, stem=stem)
 
 
 def _audit(bench: Bench, model: Classifier, desk: Desk, name: str) -> Audit:

@@ -64,6 +64,16 @@ def test_a_folder_whose_name_is_no_text(
     assert "p\\udcff" in (tmp_path / "report.html").read_text("utf-8")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a name of a folder is text")
+def test_no_audit_goes_where_tables_cannot(cli: Run, tiny: Tiny, tmp_path: Path) -> None:
+    place = tmp_path / os.fsdecode(b"p\xff")
+    place.mkdir()
+    ended = cli(*tiny, "--out", str(place / "a"))
+    assert ended.code == 2
+    assert "is no UTF-8, as tables need; name another place" in " ".join(ended.stderr.split())
+    assert not list(place.iterdir())
+
+
 def test_a_flat_folder_has_no_labels(cli: Run, tiny: Tiny, pictures: Path, tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     flat.mkdir()

@@ -99,8 +99,19 @@ def test_what_a_kill_left_of_its_first_file_is_no_strangers(tmp_path: Path) -> N
     partial(out).mkdir()
     (partial(out) / ".search-k3x_9a.json").write_text("{", "utf-8")
     ended = finetune(trained(), source(60), out, **QUICK, epochs=1)
-    assert ended.folder.is_dir()
+    assert not [each for each in ended.folder.iterdir() if each.name.startswith(".")]
     assert not partial(out).exists()
+
+
+def test_a_strangers_folder_is_not_taken_for_a_runs(tmp_path: Path) -> None:
+    out = tmp_path / "a.safetensors"
+    folder = tmp_path / "a.finetune"
+    folder.mkdir()
+    (folder / ".finetune-notes.json").write_text("{}", "utf-8")
+    (folder / "thesis.txt").write_text("all of it", "utf-8")
+    with pytest.raises(UsageError, match="is of no earlier run"):
+        finetune(trained(), source(60), out, force=True, **QUICK, epochs=1)
+    assert (folder / "thesis.txt").is_file()
 
 
 def test_a_limit_of_time_ends_training_until_it_is_raised(tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ def _no_tensors(path: Path, kind: Kind) -> ModelError:
 
 def _damaged(path: Path, error: Exception) -> ModelError:
     # Around its reason torch advises to load the file in the unsafe way: leave that out.
+    if isinstance(error, UnicodeEncodeError):
+        return ModelError(f"{path} cannot be read: torch opens no path that is no UTF-8. Rename it")
     said = re.search(r"WeightsUnpickler error:\s*(.+)", str(error))
     reason = said[1] if said else str(error).partition("\n")[0] or type(error).__name__
     return ModelError(
