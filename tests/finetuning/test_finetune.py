@@ -550,7 +550,7 @@ def test_baselines_stand_beside(tmp_path: Path) -> None:
         **{**QUICK, "baselines": True, "epochs": 1},
     )
     assert [each["name"] for each in bare.record["baselines"]] == ["augmentation only"]
-    assert any("without labels" in note for note in bare.record["notes"])
+    assert any("it has no labels to learn" in note for note in bare.record["notes"])
 
 
 def test_a_stream_is_as_good_as_what_it_holds(tmp_path: Path) -> None:
