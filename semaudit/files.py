@@ -110,13 +110,18 @@ def utf8(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a name is text: the system's undecodable bytes arrive as lone surrogates."""
+    return name == utf8(name)
+
+
 def refuse_undecodable(out: Path, flag: str) -> None:
     """Refuse a place whose whole name is no text: tables cannot be written there.
 
     Raises:
         UsageError: saying so.
     """
-    if (name := str(out.resolve())) != utf8(name):
+    if not is_utf8(name := str(out.resolve())):
         raise UsageError(
             f"{flag} {out} cannot be written: {name} is no UTF-8, as tables need; name another "
             "place"

@@ -83,10 +83,31 @@ class Judged:
         )
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """What speaks against labels.
+
+    Attributes:
+        said: in words.
+        renamed: whether a renaming explains it; else the accuracy is at chance.
+    """
+
+    said: str
+    renamed: bool
+
+
 def label_warnings(
     labels: Indices, classes: Indices, num_classes: int, names: Sequence[str]
 ) -> list[str]:
-    """Say what speaks against the labels; an empty list when nothing does.
+    """Say what speaks against the labels; an empty list when nothing does, see `doubt_about`."""
+    doubt = doubt_about(labels, classes, num_classes, names)
+    return [] if doubt is None else [doubt.said]
+
+
+def doubt_about(
+    labels: Indices, classes: Indices, num_classes: int, names: Sequence[str]
+) -> Doubt | None:
+    """Return what speaks against the labels, or None: a renaming, which explains one, or chance.
 
     Measured in ``tests/checks/test_check_labels.py``: of 1,000 random models in each of ten
     settings at most two seem renamed, and a shuffle, a shift and a swap are found on 300 pictures.
@@ -96,18 +117,15 @@ def label_warnings(
         classes: (n,) the model's answers.
         num_classes: how many outputs the model has.
         names: of the outputs.
-
-    Returns:
-        At most one sentence: a renaming explains an accuracy at chance.
     """
     known = labels >= 0
     labels, classes = labels[known], classes[known]
     if not len(labels):
-        return []
+        return None
     found = find_renaming(labels, classes, num_classes)
     if found is not None:
-        return [_renaming_message(found, labels, classes, names)]
-    return _chance_warning(labels == classes, num_classes)
+        return Doubt(_renaming_message(found, labels, classes, names), renamed=True)
+    return _doubt_at_chance(labels == classes, num_classes)
 
 
 def find_renaming(labels: Indices, classes: Indices, num_classes: int) -> Judged | None:
@@ -179,19 +197,20 @@ def _halves(labels: Indices) -> tuple[Indices, Indices]:
     return order[turn == 0], order[turn == 1]
 
 
-def _chance_warning(right: NDArray[np.bool_], num_classes: int) -> list[str]:
+def _doubt_at_chance(right: NDArray[np.bool_], num_classes: int) -> Doubt | None:
     n, count, chance = len(right), int(right.sum()), 1 / num_classes
     above = float(special.bdtrc(count - 1, n, chance)) if count else 1.0
     modest = chance + MODEST * (1 - chance)
     if above <= CHANCE_LEVEL or special.bdtr(count, n, modest) > MODEST_LEVEL:
-        return []
+        return None
     evidence = mean_evidence(right.astype(np.float64), (0, 1))
     low, high = evidence.interval()
-    return [
+    return Doubt(
         f"accuracy {evidence.value:.3f} [{low:.3f}, {high:.3f}] on {n} pictures is no better than "
         f"chance ({chance:.3g} for {num_classes} classes): check that the labels stand for this "
-        "model's outputs, that the weights were loaded, and the preprocessing"
-    ]
+        "model's outputs, that the weights were loaded, and the preprocessing",
+        renamed=False,
+    )
 
 
 def _renaming_message(

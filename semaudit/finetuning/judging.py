@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from semaudit.checks.labels import find_renaming, label_warnings
+from semaudit.checks.labels import doubt_about
 from semaudit.errors import UsageError
 from semaudit.finetuning.anchors import Anchors, answers_of
 from semaudit.finetuning.pictures import Pictures, order_of
@@ -59,18 +59,15 @@ def verdict_on(
         rows = tuple(rows[index] for index in order_of(ids, seed, 0)[:LOOKED_AT])
         logits = answers_of(classifier, pictures, rows)
     labels, classes = pictures.labels[list(rows)].numpy(), logits.argmax(1).numpy()
-    found = label_warnings(labels, classes, classifier.num_classes, classifier.class_names.names)
-    if not found:
+    doubt = doubt_about(labels, classes, classifier.num_classes, classifier.class_names.names)
+    if doubt is None:
         return Verdict()
-    said = "; ".join(found)
     if task == "anchor":
-        return Verdict(
-            False, (f"{said}; so agreement with the original judges what is lost, not accuracy",)
-        )
-    known = labels >= 0
-    if find_renaming(labels[known], classes[known], classifier.num_classes) is None:
-        return Verdict(True, (said,))
+        said = f"{doubt.said}; so agreement with the original judges what is lost, not accuracy"
+        return Verdict(False, (said,))
+    if not doubt.renamed:
+        return Verdict(True, (doubt.said,))
     raise UsageError(
-        f"--task {task} would teach labels that do not seem to be those of the model: {said}. "
-        "--task anchor needs no labels"
+        f"--task {task} would teach labels that do not seem to be those of the model: "
+        f"{doubt.said}. --task anchor needs no labels"
     )

@@ -104,16 +104,22 @@ def compared(
     write(found, outs, stem.with_suffix(".png"))
     changes = [each.model_dump(mode="json") for each in found.changes if each.place != "family"]
     churn = [each.model_dump(mode="json") for each in found.churn if each.place == "clean"]
+    judged = found if trusted else _without_accuracy(found)
     return {
-        **side_by_side(found, trusted=trusted),
+        **side_by_side(judged),
         "paired": changes,
         "churn_of_clean": churn,
         "warnings": list(found.warnings),
-        "worse": [*worse(found, may_change, trusted=trusted), *degenerated(found)],
+        "worse": [*worse(judged, may_change), *degenerated(found)],
     }
 
 
-def worse(found: Comparison, may_change: float | None = None, *, trusted: bool = True) -> list[str]:
+def _without_accuracy(found: Comparison) -> Comparison:
+    changes = [each for each in found.changes if each.metric != "accuracy"]
+    return found.model_copy(update={"changes": changes})
+
+
+def worse(found: Comparison, may_change: float | None = None) -> list[str]:
     """What has got worse by more than chance.
 
     Shift, flips and turn over unseen families (over all where none is unseen), shift and flips of
@@ -126,7 +132,7 @@ def worse(found: Comparison, may_change: float | None = None, *, trusted: bool =
     looked_at = {metric: found.change(metric, place) for metric in _MEASURES.values()}
     for metric in ("shift", "flip_rate"):
         looked_at[f"{WORST_CASE}{metric}"] = found.change(metric, "family", ADVERSARIAL_FAMILY)
-    looked_at["accuracy"] = found.change("accuracy", "clean") if trusted else None
+    looked_at["accuracy"] = found.change("accuracy", "clean")
     measured = {name: each for name, each in looked_at.items() if each is not None}
     lost = [name for name, each in measured.items() if _lost(each, len(measured))]
     return lost if may_change is None or _agrees(found, may_change) else [*lost, AGREEMENT]
@@ -156,7 +162,7 @@ def _lost(change: Change, tests: int) -> bool:
     return worse_mean and change.metric != "accuracy" and change.p_value <= ALPHA / tests
 
 
-def side_by_side(found: Comparison, *, trusted: bool = True) -> dict[str, Any]:
+def side_by_side(found: Comparison) -> dict[str, Any]:
     """The means of both, fit for JSON; worst cases, which are searched for, stand apart."""
     families = sorted(set(found.families) - set(ASIDE))
     seen = [each for each in families if each in found.seen]
@@ -178,7 +184,7 @@ def side_by_side(found: Comparison, *, trusted: bool = True) -> dict[str, Any]:
         "held_out_families": [each for each in families if each not in seen],
         "means": means,
         "pictures": found.pictures,
-        **_answers(found, trusted=trusted),
+        **_answers(found),
     }
 
 
@@ -189,13 +195,13 @@ def _mean(change: Change | None) -> dict[str, float | None]:
     return {"before": change.before, "after": change.after, "change": change.relative}
 
 
-def _answers(found: Comparison, *, trusted: bool) -> dict[str, float | int]:
+def _answers(found: Comparison) -> dict[str, float | int]:
     """Accuracy, churn and negative flips over the clean pictures; embeddings have no answers."""
     answers, accuracy = found.answers(), found.change("accuracy", "clean")
     said: dict[str, float | int] = {}
     if answers is not None:
         said["churn"], said["agreement"] = answers.churn.value, 1 - answers.churn.value
-    if accuracy is not None and trusted:
+    if accuracy is not None:
         said["accuracy_before"], said["accuracy_after"] = accuracy.before, accuracy.after
         said["negative_flips"], said["positive_flips"] = accuracy.lower, accuracy.higher
     return said

@@ -66,7 +66,6 @@ class Trainer:
         self._optimizer = stepper.engine.prepared(bare)
         self._bare = bare
         self.update, self.seconds = 0, 0.0
-        self._shift: float | None = None
         self._told = Tick(0, plan.updates)
         self._good = (0, weights_of(self._module))
         self._clock = 0.0  # the main process's seconds, as of the last update
@@ -222,7 +221,7 @@ class Trainer:
             gradient_norm=norm,
             seconds=round(self.seconds, 3),
         )
-        self._told = Tick(self.update, self.plan.updates, loss, terms, self._shift)
+        self._told = Tick(self.update, self.plan.updates, loss, terms, self._told.shift)
         self._watch(self._told)
 
     def _validate(self) -> str | None:
@@ -234,11 +233,11 @@ class Trainer:
         shift, kept = float(answers.shift.mean()), float(answers.kept.mean())
         if not math.isfinite(shift):
             return f"the answers on validation were not finite after update {self.update}"
-        self._shift = shift
         self._good = (self.update, self._current())
         self._log.write(
             update=self.update,
             validation={"shift": shift, "flips": float(answers.flips.mean()), "kept": kept},
         )
-        self._watch(replace(self._told, shift=shift))
+        self._told = replace(self._told, shift=shift)
+        self._watch(self._told)
         return None

@@ -187,7 +187,7 @@ def test_a_proof_may_take_longer_than_processes_wait_for_each_other(
 ) -> None:
     program = tmp_path / "slow_proof.py"
     program.write_text(
-        "import datetime, sys, time\n"
+        "import datetime, time\n"
         "import torch.distributed\n"
         "from semaudit.finetuning import proof\n"
         "from semaudit.cli import main\n"

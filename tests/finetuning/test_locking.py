@@ -40,7 +40,7 @@ def test_a_second_run_is_refused_while_the_first_is_at_work(tmp_path: Path, *, f
 def test_what_dies_lets_go(tmp_path: Path) -> None:
     out = tmp_path / "a.safetensors"
     code = (
-        "import os, pathlib, sys\n"
+        "import pathlib, sys\n"
         "from semaudit.finetuning.locking import alone\n"
         "with alone(pathlib.Path(sys.argv[1])):\n"
         "    print('held', flush=True)\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from semaudit.errors import ImageError
+from semaudit.files import is_utf8
 from semaudit.images.decoding import EXTENSIONS
 from semaudit.images.sources.listing import (
     Found,
@@ -70,7 +71,7 @@ def find_in_folder(data: Path, *, labels: bool) -> Found:
         if not names:
             raise ImageError(f"no pictures in {data}: looked for {known}, in every folder below it")
     for name in names:
-        if not _is_unicode(name):
+        if not is_utf8(name):
             raise ImageError(
                 f"{data}: the file name {shown(name)!r} is not valid UTF-8; rename the file"
             )
@@ -186,11 +187,6 @@ def _unreadable(error: OSError) -> NoReturn:
 def hidden(name: str) -> bool:
     """Whether a file or folder is hidden by its name."""
     return name.startswith(".")
-
-
-def _is_unicode(name: str) -> bool:
-    # The operating system's undecodable bytes arrive as lone surrogates.
-    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 __all__ = [
