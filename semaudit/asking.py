@@ -144,6 +144,8 @@ def _examined(
     taken: list[Tensor] = []
     image_ids: list[str] = []
     for batch in open_data(data, few, classifier).batches(SMALL):
+        if not len(batch):  # none of these can be read
+            continue
         taken.append(as_float(batch.images, classifier.placement.device))
         image_ids += batch.image_ids
         if len(image_ids) >= EXAMINED:

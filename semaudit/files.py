@@ -48,14 +48,25 @@ def check_file(out: Path) -> None:
     """Make sure, before any work, that a file can be written.
 
     Raises:
-        UsageError: it is a folder, its folder is not there, or may not be written to.
+        UsageError: it is a folder, its folder is not there, or nothing can be written there.
     """
     if out.is_dir():
         raise UsageError(f"-o {out} is a folder; name a file")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"-o {out}: there is no folder {out.parent}")
-    if not os.access(out.absolute().parent, os.W_OK | os.X_OK):
-        raise UsageError(f"-o {out} cannot be written: no permission in {out.parent}")
+    folder = out.absolute().parent
+    if not folder.is_dir():
+        what = f"{out.parent} is a file, no folder" if folder.exists() else (
+            f"there is no folder {out.parent}"
+        )  # fmt: skip
+        raise UsageError(f"-o {out}: {what}")
+    _refuse_unwritable(folder, out)
+
+
+def _refuse_unwritable(folder: Path, out: Path) -> None:
+    try:  # permissions alone do not tell: a folder of the system's own may take no file
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"-o {out} cannot be written to {folder}: {error.strerror}") from error
 
 
 def check_file_below(out: Path) -> None:
@@ -69,10 +80,10 @@ def check_file_below(out: Path) -> None:
         nearest = nearest.parent
     if nearest == out.absolute().parent:
         check_file(out)
+        return
     if not nearest.is_dir():
         raise UsageError(f"-o {out}: {nearest} is a file, and no folder can be made in it")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise UsageError(f"-o {out} cannot be written: no permission in {nearest}")
+    _refuse_unwritable(nearest, out)
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def prepare(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Prepa
     smoke_test = data is None and settings.dataset is None
     limits = [gates.parse(text) for text in settings.fail_on]
     plugins = load_plugins(settings)
-    chosen = _choose(resolved)
+    chosen = choose(resolved)
     _refuse(limits, resolved, chosen, smoke_test=smoke_test)
     baseline = _baseline(settings, limits)
     refuse_missing(data, settings)
@@ -194,7 +194,13 @@ def _plan(
     )
 
 
-def _choose(resolved: Resolved) -> Battery:
+def choose(resolved: Resolved) -> Battery:
+    """Open the battery that the settings name; plugins are loaded first, by the caller.
+
+    Raises:
+        ProbeError: it cannot be read, or an entry names nothing.
+        UsageError: the settings do not suit it.
+    """
     settings = resolved.settings
     select = None if resolved.origins["select"] == DEFAULT else settings.select
     chosen = open_battery(settings.battery, selected(settings, select), settings.ignore)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from known_models import ON_CPU, Linear, classifier, pictures
+from PIL import Image
 from torch import Tensor, nn
 
 import semaudit
@@ -18,6 +19,7 @@ from semaudit.gates import exit_code
 from semaudit.gates.binding import bind
 from semaudit.gates.converging import too_low
 from semaudit.gates.grammar import parse
+from semaudit.images import open_pictures
 from semaudit.metric import CONVERGED
 from semaudit.metrics import METRICS
 from semaudit.probes import load_probes, select_battery
@@ -313,6 +315,23 @@ def test_a_model_that_takes_few_pictures_at_once_is_checked_all_the_same(
     audit = scan(Limited(most, error), select=["worst_linf"], batch_size=2, fail_on=[limit])
     assert "rounding_stage" in {doubt.name for doubt in audit.report.doubts}
     assert [each.outcome for each in audit.verdicts] == [Outcome.INCONCLUSIVE]
+
+
+def test_pictures_that_cannot_be_read_are_not_checked(tmp_path: Path) -> None:
+    """Of the first eight a few, of the next eight none, can be read."""
+    images = pictures(24, SIZE, seed=2, low=0.1, high=0.9)
+    for index, image in enumerate(images.mul(255).byte().permute(0, 2, 3, 1).numpy()):
+        path = tmp_path / f"{index:02}.png"
+        if index in (0, 1, 20):
+            Image.fromarray(image).save(path)
+        else:
+            path.write_bytes(b"no picture")
+    model = classifier(linear(), SIZE)
+    source = open_pictures(tmp_path, model.preprocessing, model.class_names, model.num_classes)
+    # A source is not sampled from, as a folder is.
+    audit = semaudit.scan(model, source, **ON_CPU, select=["worst_linf"], max_unreadable=0.9)
+    assert audit.report.data.pictures == 3
+    assert "checks_failed" not in {doubt.name for doubt in audit.report.doubts}
 
 
 def test_checks_that_cannot_be_run_are_a_doubt_themselves(monkeypatch: pytest.MonkeyPatch) -> None:

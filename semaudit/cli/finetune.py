@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +19,8 @@ from semaudit.cli.sharing import takes_over
 from semaudit.errors import AuditError, UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from semaudit.finetuning.plan import Tick, Watch
     from semaudit.finetuning.tuning import Tuned
 
@@ -41,7 +43,7 @@ def finetune(
         typer.Option("--out", "-o", help="The weights, .safetensors; evidence goes beside them."),
     ] = Path("smoother.safetensors"),
     force: Annotated[
-        bool, typer.Option("--force", help="Replace what is there, or start afresh.")
+        bool, typer.Option("--force", help="Replace what is there; without --resume, start afresh.")
     ] = False,
     resume: Annotated[
         bool,
@@ -50,7 +52,9 @@ def finetune(
             help="Go on with a run that was broken off, with the rest of the command as it was.",
         ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print errors, and why the exit code is 1.")
+    ] = False,
     task: own.Task = None,
     anchor_weight: own.AnchorWeight = None,
     task_on_changed: own.TaskOnChanged = None,
@@ -132,9 +136,14 @@ def finetune(
         raise AuditError(_interrupted(out)) from None
     if not tuned.main:  # a launcher would end the one that still writes where another fails
         raise typer.Exit(0)
+    good = tuned.improved and not tuned.worse
     if not quiet:
-        _print(tuned)
-    raise typer.Exit(0 if tuned.improved and not tuned.worse else 1)
+        _print(tuned, stdout())
+    elif not good:
+        from rich.console import Console
+
+        _print(tuned, Console(stderr=True, highlight=False), ("red",))
+    raise typer.Exit(0 if good else 1)
 
 
 def _interrupted(out: Path) -> str:
@@ -205,17 +214,19 @@ def _said(tick: Tick) -> str:
         f"{name.replace('_', ' ')} {value:.4f}" for name, value in tick.terms.items() if value
     ]
     if tick.shift is not None:
-        parts.append(f"validation shift {tick.shift:.4f}")
+        before = "" if tick.original_shift is None else f" (original {tick.original_shift:.4f})"
+        parts.append(f"running validation shift {tick.shift:.4f}{before}")
     return ", ".join(parts)
 
 
-def _print(tuned: Tuned) -> None:
+def _print(tuned: Tuned, console: Console, styles: Collection[str] | None = None) -> None:
+    """Print what is to be said, or only what is in some styles."""
+    from rich.text import Text
+
     from semaudit.finetuning.words import told
+    from semaudit.report.text import printable
 
-    console = stdout()
     for line, style in told(tuned.record, str(tuned.folder), str(tuned.out)):
-        from rich.text import Text
-
-        from semaudit.report.text import printable
-
-        console.print(Text(printable(line), style=style))
+        if styles is None or style in styles:
+            # A person's terminal breaks between words; a log's lines stay whole.
+            console.print(Text(printable(line), style=style), soft_wrap=not console.is_terminal)

@@ -68,7 +68,7 @@ def sides(found: Comparison) -> list[tuple[str, str]]:
 
 
 def _side(side: Side) -> str:
-    return f"{side.audit} (weights {side.weights_sha256[:12]})"
+    return f"audit {side.audit}, weights {side.weights_sha256[:12]}"
 
 
 def clean_rows(found: Comparison) -> list[tuple[str, ...]]:

@@ -34,7 +34,6 @@ from semaudit.finetuning.training import Trainer
 from semaudit.finetuning.turning import Turning
 from semaudit.finetuning.validation import Validation
 from semaudit.images import ImageSource, as_float
-from semaudit.metrics.views import View
 from semaudit.models import Classifier
 
 RUNNING = 256
@@ -141,24 +140,26 @@ class Bench:
             plan or self.plan,
             self.pictures,
             self.training,
-            (running, self._original(running)),
+            (running, running(self.classifier)),
             log,
             watch,
             keeper,
         )
 
-    def _original(self, running: Validation) -> View:
-        return running(self.classifier).view
-
     def sweep(
-        self, tuned: Weights, shares: Sequence[float] | None = None, draws: int | None = None
+        self,
+        tuned: Weights,
+        shares: Sequence[float] | None = None,
+        draws: int | None = None,
+        *,
+        diverged: bool = False,
     ) -> tuple[list[Point], Choice]:
         """The frontier between original and tuned weights, and the choice on it."""
         measure = self.measure(draws or self.recipe.val_draws)
         points = frontier(
             self.classifier, tuned, measure, refresh=self.refresh, shares=shares or SHARES
         )
-        return points, choose(points, self.recipe.max_accuracy_drop, self.kept)
+        return points, choose(points, self.recipe.max_accuracy_drop, self.kept, diverged=diverged)
 
     def between(self, tuned: Weights, share: float) -> Classifier:
         """The classifier with a share of the tuned weights, the rest the original's."""

@@ -26,6 +26,9 @@ _ROUNDING = 1e-9
 CONFIDENCE = 0.95
 """One-sided, of the claim that the shift has fallen at all."""
 
+_SHOWS = "more updates, a larger --lr, --alpha auto or more pictures may show one"
+_HOLDS = "a smaller --lr, or --clip-grad, may keep training finite"
+
 Measure = Callable[[Classifier, View | None], Answers]
 Refresh = Callable[[Classifier], None]
 """Takes BatchNorm's statistics anew, in place."""
@@ -141,7 +144,9 @@ def keeps(point: Point, max_drop: float) -> bool:
     return point.drop <= max_drop + _ROUNDING
 
 
-def choose(points: Sequence[Point], max_drop: float, what: str) -> Choice:
+def choose(
+    points: Sequence[Point], max_drop: float, what: str, *, diverged: bool = False
+) -> Choice:
     """Take the most continuous point that keeps accuracy, if it is surely better than the original.
 
     Better is less shift, and no more flips, which do not fall where answers only fade.
@@ -150,6 +155,7 @@ def choose(points: Sequence[Point], max_drop: float, what: str) -> Choice:
         points: the first is the original.
         max_drop: percentage points that may be lost.
         what: the name of what is kept, ``accuracy`` or ``agreement``.
+        diverged: whether training ended in numbers that are not finite.
     """
     original, *others = points
     finite = [point for point in others if math.isfinite(point.shift)]
@@ -159,8 +165,8 @@ def choose(points: Sequence[Point], max_drop: float, what: str) -> Choice:
         least = "its answers are not finite" if nearest is None else (
             f"the lowest mean shift is {nearest.shift:.4g}, at {nearest.share:g} of the tuned "
             f"weights, and the original's {original.shift:.4g}; of so many pictures that may be "
-            f"chance (the one-sided 95 % bound of the gain is {nearest.gain_low:.2g}): more "
-            "updates, a larger --lr, --alpha auto or more pictures may show one"
+            f"chance (the one-sided 95 % bound of the gain is {nearest.gain_low:.2g}): "
+            f"{_HOLDS if diverged else _SHOWS}"
         )  # fmt: skip
         return Choice(None, f"no weights have surely less shift on validation: {least}")
     # Answers that fade move less, and flip as before: a shift that falls alone proves nothing.

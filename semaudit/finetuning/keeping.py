@@ -6,14 +6,17 @@ import json
 import math
 import shutil
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from semaudit.errors import UsageError
+from semaudit.errors import AuditError, SemauditError, UsageError
 from semaudit.files import appearing_file
+from semaudit.finetuning.plan import Ended
 from semaudit.folder import partial
 
 STATE, LOG, SEARCH = "state.pt", "log.jsonl", "search.json"
@@ -30,6 +33,7 @@ class Kept:
         tensors: what is needed to go on, or, of training that is done, the resulting weights.
         done: whether training is done, so that the choice is next.
         why: what ended it early, if anything.
+        diverged: whether that was a number that is not finite.
     """
 
     updates: int
@@ -38,6 +42,27 @@ class Kept:
     tensors: dict[str, Any]
     done: bool = False
     why: str | None = None
+    diverged: bool = False
+
+    @classmethod
+    def of(cls, ended: Ended) -> Kept:
+        """Of training that is done."""
+        tensors = {"weights": ended.weights}
+        return cls(
+            ended.updates, ended.seconds, ended.forward, tensors, True, ended.why, ended.diverged
+        )
+
+    @property
+    def ended(self) -> Ended:
+        """How training ended, once it is done."""
+        return Ended(
+            self.tensors["weights"],
+            self.updates,
+            self.why,
+            self.seconds,
+            self.forward,
+            self.diverged,
+        )
 
 
 @dataclass(frozen=True)
@@ -103,6 +128,22 @@ class Keeper:
     def holds(self) -> bool:
         """Whether there is a state."""
         return (self.folder / STATE).is_file()
+
+    @contextmanager
+    def still_keeping(self) -> Iterator[None]:
+        """Say of an error that ends a run after its training that this is not lost.
+
+        Raises:
+            AuditError: what went wrong, and how to go on.
+        """
+        try:
+            yield
+        except SemauditError as error:
+            if not self.holds:
+                raise
+            raise AuditError(
+                f"{error}\nWhat was trained is kept in {self.folder}: --resume goes on from there"
+            ) from error
 
     def forget(self) -> None:
         """Take the folder away."""

@@ -20,13 +20,16 @@ from semaudit.finetuning.judging import Verdict, verdict_on
 from semaudit.finetuning.parts import part_of
 from semaudit.finetuning.pictures import read_pictures, refuse_few, split
 from semaudit.finetuning.plan import Plan
+from semaudit.finetuning.proof import audits_settings, rehearse
 from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.student import refuse_untrainable
 from semaudit.images import ImageSource
 from semaudit.models import Classifier
 from semaudit.models.assembly import HELD_WEIGHTS
 from semaudit.opening import Data, Model, load_plugins, named, open_data, open_model, refuse_missing
+from semaudit.preparing import choose
 from semaudit.settings import Resolved
+from semaudit.taxonomy import open_taxonomy
 
 _TOLD_LEFT = 0.1
 """Share of the training pictures, left out of an epoch, above which a note says so."""
@@ -39,10 +42,9 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
         SemauditError: see `semaudit.errors`.
     """
     settings = resolved.settings
-    if data is None and settings.dataset is None:
-        raise UsageError("fine-tuning needs pictures: name them with --data")
     brought = load_plugins(settings)
     changes = changes_of(recipe)
+    choose(audits_settings(resolved, settings.device))
     refuse_missing(data, settings)
     place = runtime.resolve(settings)
     engine = Engine(place.device, place.amp_dtype)
@@ -66,6 +68,7 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
         )
     changes, notes = _suited(changes, classifier)
     source = open_data(data, settings, classifier)
+    open_taxonomy(settings.taxonomy, classifier, source.class_names)
     channels = classifier.preprocessing.input_size[0]
     _refuse_labels(recipe, source)
     classes, share = classifier.num_classes, settings.max_unreadable
@@ -85,6 +88,7 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
         refuse_few(count, f"{count} of the {len(wanted)} pictures for {name} can be read")
     if engine.world > len(rows):
         raise UsageError(f"{engine.world} processes share {len(rows)} training pictures: use fewer")
+    rehearse(classifier, pictures, others, audits_settings(resolved, str(engine.device)))
     labelled = source.labelled and classifier.activation != "none"
     if recipe.task != "anchor":
         _refuse_one_class(pictures.labels[rows])
@@ -114,9 +118,20 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
             *_held(classifier),
             *_left_out(len(parts.training) + len(parts.validation), len(pictures)),
             *_rounded(recipe, len(rows), engine.world),
+            *_coarse(recipe, len(others), classifier),
             *verdict.notes,
         ),
     )
+
+
+def refuse_no_pictures(data: Data, resolved: Resolved) -> None:
+    """Refuse a run without pictures: a smoke test has too few to train on.
+
+    Raises:
+        UsageError: none are named.
+    """
+    if data is None and resolved.settings.dataset is None:
+        raise UsageError("fine-tuning needs pictures: name them with --data")
 
 
 def _labels(classifier: Classifier, source: ImageSource) -> tuple[str, ...] | None:
@@ -163,6 +178,17 @@ def _rounded(recipe: Recipe, pictures: int, world: int) -> Iterator[str]:
             f"an epoch takes {pictures - left} of the {pictures} training pictures, others each "
             f"time: updates are of {plan.batch}, and a smaller --batch-size leaves out fewer"
         )
+
+
+def _coarse(recipe: Recipe, count: int, classifier: Classifier) -> tuple[str, ...]:
+    """Of few pictures, one answer is more than may be lost."""
+    drop, one = recipe.max_accuracy_drop, 100 / count
+    if classifier.activation == "none" or one <= drop:
+        return ()
+    return (
+        f"of {count} pictures for choices one is {one:.2g} points, so --max-accuracy-drop {drop:g} "
+        "lets none be lost: more pictures, --val-share or a higher drop leaves room",
+    )
 
 
 def _copies(roll: Roll) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ class Tick:
         updates: how many there will be.
         loss: of the last one, the mean over pictures.
         terms: its parts, by name, not weighted.
-        shift: on validation, last seen; None before.
+        shift: on some validation pictures, one draw each, last seen; None before.
+        original_shift: the original's on the same.
         stage: what is being done.
     """
 
@@ -28,6 +29,7 @@ class Tick:
     loss: float = math.nan
     terms: dict[str, float] | None = None
     shift: float | None = None
+    original_shift: float | None = None
     stage: str = "training"
 
 
@@ -61,6 +63,7 @@ class Ended:
         why: what ended it; None: it was done.
         seconds: it took, broken runs included.
         forward: pictures in a forward, after any halving.
+        diverged: whether what ended it was a number that is not finite.
     """
 
     weights: Weights
@@ -68,3 +71,4 @@ class Ended:
     why: str | None
     seconds: float
     forward: int
+    diverged: bool = False

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from semaudit.asking import EXAMINED
 from semaudit.audit import Audit, run
 from semaudit.comparing import Change, Comparison, compare
 from semaudit.comparing.document import Place
 from semaudit.comparing.files import write
 from semaudit.comparing.words import ALPHA, reading
-from semaudit.finetuning.pictures import LEAST
-from semaudit.images import ImageSource
+from semaudit.finetuning.pictures import LEAST, Pictures
+from semaudit.images import ImageSource, TensorSource, as_float
 from semaudit.layout import ADVERSARIAL_FAMILY, ASIDE, NOISE_FLOOR_FAMILY
 from semaudit.models import Classifier
+from semaudit.preparing import prepare
 from semaudit.settings import DEFAULT, Resolved, explicit
 from semaudit.stream import Watch
 
@@ -45,10 +49,34 @@ _MEASURES = {"shift": "shift", "flip": "flip_rate", "gradient_turn": "gradient_t
 def audits_settings(resolved: Resolved, device: str) -> Resolved:
     """The settings of the audits: what was given of those that speak of how to measure."""
     settings, origins = resolved.settings, resolved.origins
-    given = {name: getattr(settings, name) for name in _SHARED if origins[name] != DEFAULT}
+    stated = [name for name in _SHARED if origins[name] != DEFAULT]
+    given = {name: getattr(settings, name) for name in stated}
     if "select" not in given and "battery" not in given:
         given["select"] = BATTERY
-    return explicit({**given, "device": device})
+    made = explicit({**given, "device": device})
+    # What a file states for other runs, too, may be without effect; a flag may not.
+    return Resolved(made.settings, {**made.origins, **{name: origins[name] for name in stated}})
+
+
+def rehearse(
+    classifier: Classifier, pictures: Pictures, rows: Sequence[int], resolved: Resolved
+) -> None:
+    """Prepare an audit on a few pictures, before there is any work that a refusal could waste.
+
+    Args:
+        classifier: the original.
+        pictures: not the held-out ones.
+        rows: of these.
+        resolved: the settings of the audits; the tree of classes needs the names of all pictures,
+            and is left out.
+
+    Raises:
+        SemauditError: what the audits would say.
+    """
+    few = next(pictures.batches(rows[:EXAMINED], EXAMINED))
+    source = TensorSource(as_float(few.images, torch.device("cpu")), None, few.image_ids)
+    settings = resolved.settings.model_copy(update={"taxonomy": None})
+    prepare(classifier, source, Resolved(settings, resolved.origins), lambda _: None)
 
 
 def audit(

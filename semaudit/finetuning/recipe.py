@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -23,6 +24,14 @@ def _number(value: object) -> object:
     try:
         return float(value) if isinstance(value, str) and value != "auto" else value
     except ValueError:
+        return value
+
+
+def _fraction(value: object) -> object:
+    """Radii are told as fractions of full scale, as 4/255."""
+    try:
+        return float(Fraction(value)) if isinstance(value, str) else value
+    except (ValueError, ZeroDivisionError):
         return value
 
 
@@ -48,7 +57,9 @@ class Recipe(BaseModel):
     generic_reach: Annotated[
         tuple[NotNegative, NotNegative, NotNegative, NotNegative], BeforeValidator(split)
     ] = Field(REACH, description="of generic: displacement, filter, colours, band noise")
-    worst_radius: Above = Field(4 / 255, description="of worst, in L-infinity, of full scale")
+    worst_radius: Annotated[Above, BeforeValidator(_fraction)] = Field(
+        4 / 255, description="of worst, in L-infinity, of full scale"
+    )
     worst_steps: Positive = Field(3, description="of worst: gradients a picture")
     gradient_penalty: NotNegative = Field(0.0, description="weight of the squared input gradient")
     turn_penalty: NotNegative = Field(0.0, description="weight of the gradient turn")
@@ -118,7 +129,15 @@ def recipe_of(given: Mapping[str, Any]) -> Recipe:
 def _say(name: str, problems: list[Mapping[str, Any]]) -> str:
     if problems[0]["type"] == "extra_forbidden":
         return f"unknown setting {name!r}{did_you_mean(name, Recipe.model_fields)}"
-    said = (str(each["msg"]).replace("Input should", "it should") for each in problems)
-    wrong = ", or ".join(dict.fromkeys(said))
+    wrong = ", or ".join(dict.fromkeys(_should(each) for each in problems))
     about = Recipe.model_fields[name].description
     return f"--{name.replace('_', '-')}: {problems[0]['input']!r} is wrong: {wrong} ({about})"
+
+
+def _should(problem: Mapping[str, Any]) -> str:
+    if problem["type"] in ("missing", "too_long"):  # of the one setting that has parts
+        return "it should be four numbers, with commas between"
+    said = str(problem["msg"]).replace("Input should", "it should")
+    return said.removesuffix(", unable to parse string as a number").replace(
+        "valid number", "number"
+    )

@@ -33,18 +33,26 @@ def folder_of(out: Path) -> Path:
     return (out.resolve() if out.is_symlink() else out).with_suffix(".finetune")
 
 
-def check_out(out: Path, model: object, *, force: bool, resume: bool) -> None:
+def check_place(out: Path, model: object) -> None:
     """Make sure, before any work, that the result can be written.
 
     Raises:
-        UsageError: another ending, no such folder, it is there already, or is the model itself.
+        UsageError: another ending, no such folder, or it is the model itself.
     """
     if isinstance(model, (str, Path)) and out.resolve() == Path(model).resolve():
         raise UsageError(f"-o {out} is the model that is to be tuned: name another file")
     if out.suffix != SUFFIX:
-        raise UsageError(f"-o {out}: the weights are written as {SUFFIX}; give it that ending")
+        raise UsageError(f"-o {out}: name a file that ends in {SUFFIX}, as smoother{SUFFIX}")
     check_file(out)
     refuse_undecodable(out, "-o")
+
+
+def check_earlier(out: Path, *, force: bool, resume: bool) -> None:
+    """Make sure, before any work, that nothing is lost by writing the result.
+
+    Raises:
+        UsageError: it is there already, or something of someone else's is.
+    """
     _refuse_foreign(folder_of(out), (RECORD,))
     _refuse_foreign(partial(out), (STATE, LOG, SEARCH))
     for each in (out, folder_of(out)):
@@ -53,7 +61,7 @@ def check_out(out: Path, model: object, *, force: bool, resume: bool) -> None:
                 raise UsageError(f"{each} exists: --resume --force goes on, and replaces it")
             if resume:
                 raise UsageError(
-                    f"--resume: nothing is to be gone on with, {each} is of a run that is done; "
+                    f"--resume: there is nothing to go on with, {each} is of a run that is done; "
                     "--force starts afresh"
                 )
             raise UsageError(f"{each} exists: --force replaces it")

@@ -19,9 +19,8 @@ from semaudit.finetuning.plan import Ended, Plan, Tick, Watch
 from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.step import Stepper
 from semaudit.finetuning.student import Weights, weights_of
-from semaudit.finetuning.validation import Validation
+from semaudit.finetuning.validation import Answers, Validation
 from semaudit.images import Batch
-from semaudit.metrics.views import View
 
 KEEP_EVERY = 60.0
 """Seconds between two states on disk, at the least."""
@@ -36,7 +35,7 @@ class Trainer:
         plan: how long.
         pictures: of which.
         rows: some are trained on.
-        validation: the running one, and what the original answers there.
+        validation: the running one, and what it finds of the original.
         log: of every update.
         watch: told after every update.
         keeper: of states on disk; None keeps none.
@@ -49,7 +48,7 @@ class Trainer:
         plan: Plan,
         pictures: Pictures,
         rows: tuple[int, ...],
-        validation: tuple[Validation, View],
+        validation: tuple[Validation, Answers],
         log: Log,
         watch: Watch = lambda _: None,
         keeper: Keeper | None = None,
@@ -66,7 +65,7 @@ class Trainer:
         self._optimizer = stepper.engine.prepared(bare)
         self._bare = bare
         self.update, self.seconds = 0, 0.0
-        self._told = Tick(0, plan.updates)
+        self._told = Tick(0, plan.updates, original_shift=float(self._original.shift.mean()))
         self._good = (0, weights_of(self._module))
         self._clock = 0.0  # the main process's seconds, as of the last update
 
@@ -94,11 +93,9 @@ class Trainer:
         if self._keeper is None or not self._engine.main:
             return
         if ended is not None and not self._late():
-            tensors: dict[str, Any] = {"weights": ended.weights}
-            done = Kept(ended.updates, ended.seconds, ended.forward, tensors, True, ended.why)
-            self._keeper.save(done)
+            self._keeper.save(Kept.of(ended))
             return
-        tensors = {
+        tensors: dict[str, Any] = {
             "weights": weights_of(self._module),
             "optimizer": self._bare.state_dict(),
             "scale": self._engine.scale,
@@ -122,6 +119,8 @@ class Trainer:
         why: str | None = None
         if self._late():  # of a run that went on
             return self._ended(self._out_of_time())
+        if not self.update:
+            self._log_validation(self._original)
         for batch in self._shares(self.plan.updates - self.update):
             sums = self._advance(batch, float(stop()))
             self.seconds = before + time.monotonic() - started
@@ -143,10 +142,11 @@ class Trainer:
                 return self._ended(self._out_of_time())
         if why is not None:
             self._go_back()
-        return self._ended(why)
+        return self._ended(why, diverged=why is not None)
 
-    def _ended(self, why: str | None) -> Ended:
-        return Ended(self._current(), self.update, why, self.seconds, self.stepper.size)
+    def _ended(self, why: str | None, *, diverged: bool = False) -> Ended:
+        size = self.stepper.size
+        return Ended(self._current(), self.update, why, self.seconds, size, diverged)
 
     def _out_of_time(self) -> str:
         return f"--max-time {self.recipe.max_time:g} had passed after update {self.update}"
@@ -221,7 +221,7 @@ class Trainer:
             gradient_norm=norm,
             seconds=round(self.seconds, 3),
         )
-        self._told = Tick(self.update, self.plan.updates, loss, terms, self._told.shift)
+        self._told = replace(self._told, update=self.update, loss=loss, terms=terms)
         self._watch(self._told)
 
     def _validate(self) -> str | None:
@@ -229,15 +229,19 @@ class Trainer:
         student = self.stepper.student
         if self._average is not None:
             student = replace(student, module=self._average.module)
-        answers = self._validation(student, self._original)
-        shift, kept = float(answers.shift.mean()), float(answers.kept.mean())
+        answers = self._validation(student, self._original.view)
+        shift = float(answers.shift.mean())
         if not math.isfinite(shift):
             return f"the answers on validation were not finite after update {self.update}"
         self._good = (self.update, self._current())
-        self._log.write(
-            update=self.update,
-            validation={"shift": shift, "flips": float(answers.flips.mean()), "kept": kept},
-        )
+        self._log_validation(answers)
         self._told = replace(self._told, shift=shift)
         self._watch(self._told)
         return None
+
+    def _log_validation(self, answers: Answers) -> None:
+        measured = {"shift": answers.shift, "flips": answers.flips, "kept": answers.kept}
+        means = {name: float(values.mean()) for name, values in measured.items()}
+        # Embeddings have no flips, and JSON no word for that.
+        told = {name: mean for name, mean in means.items() if math.isfinite(mean)}
+        self._log.write(update=self.update, validation=told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,15 +16,16 @@ from semaudit.finetuning import record
 from semaudit.finetuning.baselines import Baseline, run_baselines
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.engine import require_accelerate
+from semaudit.finetuning.entering import enter, enter_together
 from semaudit.finetuning.identity import identity_of
+from semaudit.finetuning.idle import refuse_idle
 from semaudit.finetuning.interrupting import deferred
 from semaudit.finetuning.keeping import LOG, SEARCH, Keeper, Kept, Log
-from semaudit.finetuning.locking import alone
-from semaudit.finetuning.opening import open_bench
+from semaudit.finetuning.opening import open_bench, refuse_no_pictures
 from semaudit.finetuning.plan import Ended, Tick, Watch
 from semaudit.finetuning.proof import audits_settings
 from semaudit.finetuning.recipe import Recipe, recipe_of
-from semaudit.finetuning.saving import check_out, folder_of
+from semaudit.finetuning.saving import folder_of
 from semaudit.finetuning.search import Found, found_of, recipe_for, search
 from semaudit.finetuning.writing import Desk, Outcome, chosen, write
 from semaudit.models import Classifier
@@ -128,13 +129,15 @@ def run(
     started = time.monotonic()
     require_accelerate()
     require_matplotlib()
-    _refuse_out(out, model, force=force, resume=resume)
-    watch(Tick(0, 0, stage="reading pictures"))
-    bench = open_bench(model, data, resolved, recipe)
-    keeper = Keeper.beside(out, identity_of(bench))
+    refuse_no_pictures(data, resolved)
+    refuse_idle(recipe)
     with ExitStack() as held:
-        # Another may have come in between.
-        _let_in(bench, held, out, lambda: _refuse_out(out, model, force=force, resume=resume))
+        enter(held, out, model, force=force, resume=resume)
+        watch(Tick(0, 0, stage="reading pictures"))
+        bench = open_bench(model, data, resolved, recipe)
+        keeper = Keeper.beside(out, identity_of(bench))
+        if bench.engine.world > 1:
+            enter_together(bench.engine, held, out, force=force, resume=resume)
         if force and not resume and bench.engine.main:
             keeper.forget()
         try:
@@ -143,19 +146,6 @@ def run(
             if bench.engine.main and not keeper.holds:
                 keeper.forget()  # nothing in it that a run could go on with
             raise
-
-
-def _let_in(bench: Bench, held: ExitStack, out: Path, check: Callable[[], None]) -> None:
-    """Lock, and look again, in the main process; the others hear what came of it."""
-    refused: UsageError | None = None
-    if bench.engine.main:
-        try:
-            held.enter_context(alone(out))
-            check()
-        except UsageError as error:
-            refused = error
-    if not bench.engine.told(float(refused is None)):
-        raise refused or UsageError("the first of the processes was refused, and says why")
 
 
 def _carried_out(
@@ -170,40 +160,28 @@ def _carried_out(
     kept = keeper.load() if resume else None
     bench, found = _searched(bench, keeper, resume, watch)
     ended = _trained(bench, keeper, kept, watch)
-    watch(Tick(ended.updates, ended.updates, stage="choosing weights"))
-    points, choice = bench.sweep(ended.weights)
-    document = record.record_of(bench, ended, points, choice, time.monotonic() - started)
-    document["search"] = None if found is None else asdict(found)
-    if kept is not None and kept.done:
-        document["notes"].append(
-            "training was done before: --resume went on with the choice and the proof"
-        )
-    others: list[Baseline] = []
-    if bench.recipe.baselines:
-        others, notes = run_baselines(bench, ended, searched=found is not None, watch=watch)
-        document["baselines"] = [each.record(choice.point) for each in others]
-        document["notes"] += notes
-    classifier = chosen(bench, ended.weights, choice, out.name)
-    if bench.engine.main:
-        outcome = Outcome(bench, points, choice, classifier, document, others)
-        settings = audits_settings(resolved, str(bench.engine.device))
-        # Alone: the others do not wait for a proof that may take longer than they would be let.
-        write(outcome, Desk(out, keeper.folder, settings, watch))
+    with keeper.still_keeping():
+        watch(Tick(ended.updates, ended.updates, stage="choosing weights"))
+        points, choice = bench.sweep(ended.weights, diverged=ended.diverged)
+        document = record.record_of(bench, ended, points, choice, time.monotonic() - started)
+        document["search"] = None if found is None else asdict(found)
+        if kept is not None and kept.done:
+            document["notes"].append(
+                "training was done before: --resume went on with the choice and the proof"
+            )
+        others: list[Baseline] = []
+        if bench.recipe.baselines:
+            others, notes = run_baselines(bench, ended, searched=found is not None, watch=watch)
+            document["baselines"] = [each.record(choice.point) for each in others]
+            document["notes"] += notes
+        classifier = chosen(bench, ended.weights, choice, out.name)
+        if bench.engine.main:
+            outcome = Outcome(bench, points, choice, classifier, document, others)
+            settings = audits_settings(resolved, str(bench.engine.device))
+            # Alone: the others do not wait for a proof that may take longer than they would be let.
+            write(outcome, Desk(out, keeper.folder, settings, watch))
     improved = choice.point is not None
     return Tuned(classifier, out if improved else None, folder_of(out), document, bench.engine.main)
-
-
-def _refuse_out(out: Path, model: object, *, force: bool, resume: bool) -> None:
-    check_out(out, model, force=force, resume=resume)
-    keeper = Keeper.beside(out, {})
-    folder, there = keeper.folder, keeper.holds
-    if resume and not there:
-        raise UsageError(f"--resume: there is nothing to go on with at {folder}")
-    if there and not (resume or force):
-        raise UsageError(
-            f"{folder} is of a run that was broken off: --resume goes on with it, --force starts "
-            "afresh"
-        )
 
 
 def _searched(
@@ -234,8 +212,7 @@ def _found_before(path: Path) -> Found:
 
 def _trained(bench: Bench, keeper: Keeper, kept: Kept | None, watch: Watch) -> Ended:
     if kept is not None and kept.done:
-        weights = kept.tensors["weights"]
-        return Ended(weights, kept.updates, kept.why, kept.seconds, kept.forward)
+        return kept.ended
     log = Log(
         keeper.folder / LOG if bench.engine.main else None, 0 if kept is None else kept.updates
     )

@@ -68,6 +68,11 @@ def told(record: dict[str, Any], folder: str, out: str) -> Iterator[Line]:
         )
     if "held_out" in record:
         yield from _proof(record["held_out"])
+    proven = [each for each in record.get("baselines", []) if "held_out" in each]
+    if proven:
+        yield f"On the same {proven[0]['held_out']['pictures']} pictures, baselines:", ""
+    yield from ((_instead(each), "") for each in proven)
+    if "held_out" in record:
         yield f"Written: {out}", "dim"
     yield f"Evidence: {folder}", "dim"
 
@@ -75,17 +80,11 @@ def told(record: dict[str, Any], folder: str, out: str) -> Iterator[Line]:
 def _proof(proof: dict[str, Any]) -> Iterator[Line]:
     yield f"On {proof['pictures']} held-out pictures, before and after:", ""
     for row in proof["means"]:
-        if row["before"] is None or row["after"] is None:
-            continue
-        show = percent if row["metric"] == "flip" else number
-        change = "" if row["change"] is None else f" ({100 * row['change']:+.0f} %)"
-        name = {"flip": "flip rate", "gradient_turn": "gradient turn"}.get(
-            row["metric"], row["metric"]
-        )
-        families = row["families"] if row["families"] == "worst case" else (
-            f"families {row['families']}"
-        )  # fmt: skip
-        yield f"  {name}, {families}: {show(row['before'])} -> {show(row['after'])}{change}", ""
+        if row["before"] is not None and row["after"] is not None:
+            families = row["families"] if row["families"] == "worst case" else (
+                f"families {row['families']}"
+            )  # fmt: skip
+            yield f"  {_metric(row)}, {families}: {_change(row)}", ""
     if "accuracy_before" in proof:
         yield (
             f"  accuracy: {percent(proof['accuracy_before'])} -> "
@@ -117,6 +116,32 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
         yield f"  agreement with the original: {percent(proof['agreement'])}", ""
 
 
+def _instead(baseline: dict[str, Any]) -> str:
+    """What a run without the continuity term does to the held-out pictures, in one line."""
+    proof = baseline["held_out"]
+    said = [
+        f"{_metric(row)} {_change(row)}"
+        for row in proof["means"]
+        if row["families"] == "held out" and row["before"] is not None and row["after"] is not None
+    ]
+    if "accuracy_after" in proof:
+        said.append(f"accuracy {percent(proof['accuracy_after'])}")
+    elif "agreement" in proof:
+        said.append(f"agreement {percent(proof['agreement'])}")
+    return f"  {baseline['name']} instead: {', '.join(said)}"
+
+
+def _metric(row: dict[str, Any]) -> str:
+    name: str = row["metric"]
+    return {"flip": "flip rate", "gradient_turn": "gradient turn"}.get(name, name)
+
+
+def _change(row: dict[str, Any]) -> str:
+    show = percent if row["metric"] == "flip" else number
+    change = "" if row["change"] is None else f" ({100 * row['change']:+.0f} %)"
+    return f"{show(row['before'])} -> {show(row['after'])}{change}"
+
+
 def _is_worse(metric: str) -> str:
     remedy = _REMEDIES.get(metric.split()[0], "")
     name = metric.replace("_", " ")
@@ -128,7 +153,7 @@ def _by_signs(change: dict[str, Any]) -> str:
     if change["p_value"] > ALPHA:
         return ": so few pictures do not show a change"
     way = "rose" if change["higher"] > change["lower"] else "fell"
-    return f": it shows no change; more pictures {way} than by chance (sign test)"
+    return f": it holds 0, yet by their number more pictures {way} than by chance (sign test)"
 
 
 def _end(value: float | None) -> str:

@@ -79,7 +79,8 @@ def test_the_evidence(result: Tuned) -> None:
     updates = [line for line in lines if "loss" in line]
     assert [line["update"] for line in updates] == list(range(1, 25))
     assert all(line["anchor"] >= 0 and line["shift"] >= 0 for line in updates)
-    assert len([line for line in lines if "validation" in line]) == 6
+    validations = [line["update"] for line in lines if "validation" in line]
+    assert validations == [0, 4, 8, 12, 16, 20, 24]
     paired = {(each["metric"], each["place"]): each for each in document["held_out"]["paired"]}
     shift = paired["shift", "all"]["difference"]
     assert shift["low"] < shift["value"] < 0
@@ -196,6 +197,7 @@ def test_a_loss_that_is_not_finite_ends_at_the_last_good_state(tmp_path: Path) -
     ended = tuned(tmp_path / "a.safetensors", lr=1e12, opt="sgd", epochs=4)
     assert "not finite" in ended.record["training"]["stopped"]
     assert not ended.improved
+    assert "a smaller --lr" in ended.record["choice"]["why"]
     for value in ended.classifier.module.state_dict().values():
         assert torch.isfinite(value.float()).all()
 
@@ -271,7 +273,8 @@ def test_an_optimizer_that_runs_out_of_memory_is_named(
     ],
 )
 def test_every_setting_trains(tmp_path: Path, more: dict[str, Any]) -> None:
-    ended = tuned(tmp_path / "a.safetensors", 60, epochs=1, **more)
+    long = {} if "steps" in more else {"epochs": 1}
+    ended = tuned(tmp_path / "a.safetensors", 60, **long, **more)
     lines = [json.loads(line) for line in (ended.folder / "log.jsonl").read_text().splitlines()]
     assert all(line["loss"] > 0 for line in lines if "loss" in line)
     assert ended.record["training"]["updates"] >= 1
@@ -515,7 +518,7 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--force"):
         tuned(out)
     assert out.read_text() == "mine"
-    for bad, said in (("a.pt", "ending"), ("none/a.safetensors", "no folder")):
+    for bad, said in (("a.pt", "ends in .safetensors"), ("none/a.safetensors", "no folder")):
         with pytest.raises(UsageError, match=said):
             tuned(tmp_path / bad)
     with pytest.raises(UsageError, match="nothing to go on with"):
@@ -551,6 +554,38 @@ def test_baselines_stand_beside(tmp_path: Path) -> None:
     )
     assert [each["name"] for each in bare.record["baselines"]] == ["augmentation only"]
     assert any("it has no labels to learn" in note for note in bare.record["notes"])
+
+
+def test_baselines_are_told_beside(result: Tuned) -> None:
+    proof = result.record["held_out"]
+    unlabelled = {key: each for key, each in proof.items() if "accuracy" not in key}
+    baselines = [
+        {
+            **{"name": name, "updates": 8, "passes_a_picture": 2, "wins": wins},
+            **{"choice": {"why": "less shift"}, "held_out": told_of},
+        }
+        for name, told_of, wins in (("plain", proof, True), ("augmented", unlabelled, False))
+    ]
+    said = [line for line, _ in told({**result.record, "baselines": baselines}, "folder", "file")]
+    (row,) = (r for r in proof["means"] if (r["metric"], r["families"]) == ("shift", "held out"))
+    shift = f"shift {row['before']:.3f} -> {row['after']:.3f} ({100 * row['change']:+.0f} %)"
+    (plain,) = (line for line in said if line.startswith("  plain instead: "))
+    (augmented,) = (line for line in said if line.startswith("  augmented instead: "))
+    assert shift in plain
+    assert plain.endswith(f", accuracy {100 * proof['accuracy_after']:.1f} %")
+    assert augmented.endswith(f", agreement {100 * proof['agreement']:.1f} %")
+    assert f"On the same {proof['pictures']} pictures, baselines:" in said
+    assert sum("it WINS over the continuity term" in line for line in said) == 1
+
+
+@pytest.mark.parametrize(("drop", "said"), [(1.0, True), (9.0, False)])
+def test_a_drop_of_less_than_one_picture_is_told(
+    tmp_path: Path, drop: float, *, said: bool
+) -> None:
+    ended = tuned(tmp_path / "a.safetensors", 60, epochs=1, max_accuracy_drop=drop)
+    notes = [note for note in ended.record["notes"] if "pictures for choices one is" in note]
+    one = f"of 12 pictures for choices one is 8.3 points, so --max-accuracy-drop {drop:g} lets none"
+    assert [note.startswith(one) for note in notes] == [True] * said
 
 
 def test_a_stream_is_as_good_as_what_it_holds(tmp_path: Path) -> None:

@@ -44,6 +44,14 @@ def test_the_original_is_kept_and_the_reason_said(changed: dict[str, Any], said:
     assert said in choice.why
 
 
+def test_the_advice_is_not_to_train_harder_where_training_diverged() -> None:
+    points = [ORIGINAL, point(gain_low=-1e-6)]
+    assert "a larger --lr" in choose(points, 0.5, "accuracy").why
+    diverged = choose(points, 0.5, "accuracy", diverged=True).why
+    assert "larger --lr" not in diverged
+    assert "a smaller --lr, or --clip-grad" in diverged
+
+
 def test_flips_that_are_none_do_not_count() -> None:
     nan = float("nan")
     points = [replace(ORIGINAL, flips=nan), point(flips=nan)]

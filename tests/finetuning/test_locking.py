@@ -33,7 +33,8 @@ def test_a_second_run_is_refused_while_the_first_is_at_work(tmp_path: Path, *, f
     tuned = finetune(trained(), source(96), out, watch=second, max_accuracy_drop=100, **QUICK)
     assert len(refused) == 1
     assert tuned.folder.is_dir()
-    assert len((tuned.folder / "log.jsonl").read_text("utf-8").splitlines()) == 4
+    # Two updates, and validation before, between and after.
+    assert len((tuned.folder / "log.jsonl").read_text("utf-8").splitlines()) == 5
     assert {each.name for each in tmp_path.iterdir()} <= {"a.safetensors", "a.finetune"}
 
 

@@ -55,7 +55,7 @@ def statistics(tmp_path: Path, most: int, **more: Any) -> tuple[dict[str, Tensor
         patch.setattr("semaudit.finetuning.bench.Trainer", Watched)
         ended = finetune(
             Normed(most), source(96), tmp_path / f"{most}{len(more)}.safetensors",
-            **{**QUICK, "steps": 1, "momentum": 0.5, **more},
+            **{**QUICK, "steps": 1, **more},
         )  # fmt: skip
     (module,) = kept
     return {name: value for name, value in module.named_buffers() if "norm" in name}, ended

@@ -106,7 +106,7 @@ GenericReach = Annotated[
     ),
 ]
 WorstRadius = Annotated[
-    float | None,
+    str | None,
     typer.Option(help="Of worst, in L-infinity, of full scale; 4/255.", rich_help_panel=_LOSS),
 ]
 WorstSteps = Annotated[

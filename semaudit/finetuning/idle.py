@@ -1,0 +1,60 @@
+"""Refuses what was given and would have no effect: whoever gives it expects one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from semaudit.errors import UsageError
+from semaudit.finetuning.changes import GENERIC, WORST
+from semaudit.finetuning.recipe import Recipe
+
+_IDLE: dict[str, tuple[Callable[[Recipe], bool], str]] = {
+    "anchor_weight": (lambda each: each.task != "weighted", "only --task weighted weighs"),
+    "generic_reach": (
+        lambda each: GENERIC not in each.perturb and not each.turn_penalty,
+        "--perturb does not name generic",
+    ),
+    "worst_radius": (lambda each: WORST not in each.perturb, "--perturb does not name worst"),
+    "worst_steps": (lambda each: WORST not in each.perturb, "--perturb does not name worst"),
+    "momentum": (lambda each: not _takes_momentum(each.opt), "--opt takes none"),
+    "min_lr": (lambda each: each.sched in ("constant", "none"), "--sched keeps the rate"),
+    "epochs": (lambda each: each.steps is not None, "--steps says how long"),
+    "model_ema_decay": (lambda each: not each.model_ema, "--model-ema is not given"),
+    "auto_time": (lambda each: each.alpha != "auto", "--alpha is no auto"),
+}
+"""By setting: whether it is idle in a recipe, and why."""
+
+
+def refuse_idle(recipe: Recipe) -> None:
+    """Refuse settings that were given and have no effect beside the others.
+
+    Raises:
+        UsageError: naming the flag, and why.
+    """
+    for name, (idle, why) in _IDLE.items():
+        if name in recipe.model_fields_set and idle(recipe):
+            raise UsageError(
+                f"--{name.replace('_', '-')} would have no effect: {why}; leave it out"
+            )
+    if recipe.distance == "jsd-views" and recipe.views == 1:
+        raise UsageError(
+            "--distance jsd-views of one view is jsd: give --views 2 or more, or take jsd"
+        )
+    if recipe.steps is None and recipe.warmup_epochs >= recipe.epochs:
+        raise UsageError(
+            f"--warmup-epochs {recipe.warmup_epochs:g} of --epochs {recipe.epochs}: the rate would "
+            "only rise"
+        )
+    if recipe.min_lr > recipe.lr:
+        raise UsageError(
+            f"--min-lr {recipe.min_lr:g} is above --lr {recipe.lr:g}: the rate would rise"
+        )
+
+
+def _takes_momentum(opt: str) -> bool:
+    from timm.optim import get_optimizer_info
+
+    try:
+        return bool(get_optimizer_info(opt.lower().removeprefix("lookahead_")).has_momentum)
+    except ValueError:  # no optimizer at all, which is said where it is made
+        return True
