@@ -52,11 +52,10 @@ def check_file(out: Path) -> None:
     """
     if out.is_dir():
         raise UsageError(f"-o {out} is a folder; name a file")
-    folder = out.absolute().parent
+    folder = out.resolve().parent  # a link is written where it leads
     if not folder.is_dir():
-        what = f"{out.parent} is a file, no folder" if folder.exists() else (
-            f"there is no folder {out.parent}"
-        )  # fmt: skip
+        name = folder if out.is_symlink() else out.parent
+        what = f"{name} is a file, no folder" if folder.exists() else f"there is no folder {name}"
         raise UsageError(f"-o {out}: {what}")
     _refuse_unwritable(folder, out)
 

@@ -109,8 +109,18 @@ class Prepared:
         return layout_of(self.battery)
 
 
-def prepare(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Prepared:
+def prepare(
+    model: Model, data: Data, resolved: Resolved, watch: Watch, *, examined: bool = True
+) -> Prepared:
     """Open everything; what can be refused early is.
+
+    Args:
+        model: as of `semaudit.scan`.
+        data: as of `semaudit.scan`.
+        resolved: the settings.
+        watch: told how far a search for equal visibility is.
+        examined: whether gradients and searches are checked on a few pictures, which takes a while
+            and refuses nothing.
 
     Raises:
         SemauditError: see `semaudit.errors`.
@@ -158,7 +168,7 @@ def prepare(model: Model, data: Data, resolved: Resolved, watch: Watch) -> Prepa
         reference=reference,
         notes=(*notes, *([] if taxonomy is None else [taxonomy.note]), *left_out),
         warnings=preprocessing_warnings(classifier, data, settings),
-        doubts=doubted(asked, classifier, battery, data, settings),
+        doubts=doubted(asked, classifier, battery, data, settings) if examined else [],
         compared=compare_preprocessing(classifier, source)
         if settings.compare_preprocessing
         else None,

@@ -147,12 +147,13 @@ def finetune(
 
 
 def _interrupted(out: Path) -> str:
+    from semaudit.finetuning.saving import to_go_on
     from semaudit.folder import partial
 
     folder = partial(out)
     if not (folder / "state.pt").is_file():
         return "interrupted; nothing was kept"
-    return f"interrupted; what was done is kept in {folder}: --resume goes on from there"
+    return f"interrupted; what was done is kept in {folder}: {to_go_on(out)} goes on from there"
 
 
 @contextmanager

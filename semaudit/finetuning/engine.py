@@ -15,9 +15,6 @@ from semaudit.errors import UsageError
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-_SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
-"""Where launchers say how many processes they start, as accelerate reads it."""
-
 _PRECISIONS = {None: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
@@ -29,11 +26,6 @@ def require_accelerate() -> None:
     """
     if importlib.util.find_spec("accelerate") is None:
         raise UsageError("fine-tuning needs accelerate: pip install 'semaudit[finetune]'")
-
-
-def launched() -> int:
-    """How many processes a launcher started to train together; 1 without one."""
-    return max(int(os.environ.get(name) or 1) for name in _SIZES)
 
 
 class Engine:
@@ -139,7 +131,7 @@ def _accelerator(device: torch.device, precision: str) -> Accelerator:
     from accelerate.state import AcceleratorState
 
     # It remembers the first settings of a process; alone, a later run may have others.
-    if launched() == 1 and AcceleratorState._shared_state:
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 and AcceleratorState._shared_state:
         AcceleratorState._reset_state(True)
     try:
         return Accelerator(

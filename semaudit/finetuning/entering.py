@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from semaudit.errors import UsageError
-from semaudit.finetuning.engine import Engine, launched
+from semaudit.errors import AuditError, SemauditError, UsageError, last_line, out_of_memory
+from semaudit.finetuning.engine import Engine
 from semaudit.finetuning.keeping import Keeper
 from semaudit.finetuning.locking import alone
-from semaudit.finetuning.saving import check_earlier, check_place
+from semaudit.finetuning.saving import check_earlier, check_place, to_go_on
 
 
-def enter(held: ExitStack, out: Path, model: object, *, force: bool, resume: bool) -> None:
-    """Take the place of a result, before any work.
-
-    Of several processes only the main one may, once it can tell the others: see `enter_together`.
+def enter(
+    engine: Engine, held: ExitStack, out: Path, model: object, *, force: bool, resume: bool
+) -> None:
+    """Take the place of a result, before any work; all processes hear of what the main one is told.
 
     Args:
+        engine: those that train together.
         held: keeps the lock.
         out: the file of the weights.
         model: what is tuned, as it was named.
@@ -27,25 +29,12 @@ def enter(held: ExitStack, out: Path, model: object, *, force: bool, resume: boo
     Raises:
         UsageError: it cannot be written, another run is at work on it, or something would be lost.
     """
-    check_place(out, model)
-    if launched() == 1:
-        held.enter_context(alone(out))
-    _refuse_earlier(out, force=force, resume=resume)
-
-
-def enter_together(
-    engine: Engine, held: ExitStack, out: Path, *, force: bool, resume: bool
-) -> None:
-    """The same where several train together: all hear of what the main one is told.
-
-    Raises:
-        UsageError: as `enter`.
-    """
     refused: UsageError | None = None
     if engine.main:
         try:
+            check_place(out, model)
             held.enter_context(alone(out))
-            _refuse_earlier(out, force=force, resume=resume)  # another may have come in between
+            _refuse_earlier(out, force=force, resume=resume)
         except UsageError as error:
             refused = error
     if not engine.told(float(refused is None)):
@@ -62,3 +51,22 @@ def _refuse_earlier(out: Path, *, force: bool, resume: bool) -> None:
             f"{keeper.folder} is of a run that was broken off: --resume goes on with it, --force "
             "starts afresh"
         )
+
+
+@contextmanager
+def still_kept(keeper: Keeper, out: Path) -> Iterator[None]:
+    """Say of an error that ends a run after its training that this is not lost.
+
+    Raises:
+        AuditError: what went wrong, and how to go on.
+    """
+    try:
+        yield
+    except (SemauditError, OSError, RuntimeError, MemoryError) as error:
+        mistake = isinstance(error, RuntimeError) and not out_of_memory(error)
+        if mistake or not keeper.holds:
+            raise
+        raise AuditError(
+            f"{last_line(error)}\nWhat was trained is kept in {keeper.folder}: {to_go_on(out)} "
+            "goes on from there, with the pictures as they are; --max-unreadable may be another"
+        ) from error

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from semaudit.errors import UsageError
 from semaudit.finetuning.changes import GENERIC, WORST
 from semaudit.finetuning.recipe import Recipe
+from semaudit.finetuning.search import RATES
 
 _IDLE: dict[str, tuple[Callable[[Recipe], bool], str]] = {
     "anchor_weight": (lambda each: each.task != "weighted", "only --task weighted weighs"),
@@ -17,7 +18,11 @@ _IDLE: dict[str, tuple[Callable[[Recipe], bool], str]] = {
     "worst_radius": (lambda each: WORST not in each.perturb, "--perturb does not name worst"),
     "worst_steps": (lambda each: WORST not in each.perturb, "--perturb does not name worst"),
     "momentum": (lambda each: not _takes_momentum(each.opt), "--opt takes none"),
-    "min_lr": (lambda each: each.sched in ("constant", "none"), "--sched keeps the rate"),
+    "min_lr": (
+        lambda each: each.sched in ("constant", "none"),
+        "that --sched ends as it begins",
+    ),
+    "warmup_epochs": (lambda each: each.sched == "none", "--sched none keeps the rate"),
     "epochs": (lambda each: each.steps is not None, "--steps says how long"),
     "model_ema_decay": (lambda each: not each.model_ema, "--model-ema is not given"),
     "auto_time": (lambda each: each.alpha != "auto", "--alpha is no auto"),
@@ -40,14 +45,11 @@ def refuse_idle(recipe: Recipe) -> None:
         raise UsageError(
             "--distance jsd-views of one view is jsd: give --views 2 or more, or take jsd"
         )
-    if recipe.steps is None and recipe.warmup_epochs >= recipe.epochs:
+    least = recipe.lr * (min(RATES) if recipe.alpha == "auto" else 1)
+    if recipe.min_lr > least:
+        searched = f", of which --alpha auto tries {least:.3g}" if least < recipe.lr else ""
         raise UsageError(
-            f"--warmup-epochs {recipe.warmup_epochs:g} of --epochs {recipe.epochs}: the rate would "
-            "only rise"
-        )
-    if recipe.min_lr > recipe.lr:
-        raise UsageError(
-            f"--min-lr {recipe.min_lr:g} is above --lr {recipe.lr:g}: the rate would rise"
+            f"--min-lr {recipe.min_lr:g} is above --lr {recipe.lr:g}{searched}: the rate would rise"
         )
 
 

@@ -6,15 +6,13 @@ import json
 import math
 import shutil
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from semaudit.errors import AuditError, SemauditError, UsageError
+from semaudit.errors import UsageError
 from semaudit.files import appearing_file
 from semaudit.finetuning.plan import Ended
 from semaudit.folder import partial
@@ -128,22 +126,6 @@ class Keeper:
     def holds(self) -> bool:
         """Whether there is a state."""
         return (self.folder / STATE).is_file()
-
-    @contextmanager
-    def still_keeping(self) -> Iterator[None]:
-        """Say of an error that ends a run after its training that this is not lost.
-
-        Raises:
-            AuditError: what went wrong, and how to go on.
-        """
-        try:
-            yield
-        except SemauditError as error:
-            if not self.holds:
-                raise
-            raise AuditError(
-                f"{error}\nWhat was trained is kept in {self.folder}: --resume goes on from there"
-            ) from error
 
     def forget(self) -> None:
         """Take the folder away."""

@@ -22,7 +22,7 @@ from semaudit.finetuning.pictures import read_pictures, refuse_few, split
 from semaudit.finetuning.plan import Plan
 from semaudit.finetuning.proof import audits_settings, rehearse
 from semaudit.finetuning.recipe import Recipe
-from semaudit.finetuning.student import refuse_untrainable
+from semaudit.finetuning.student import batch_norms, refuse_untrainable
 from semaudit.images import ImageSource
 from semaudit.models import Classifier
 from semaudit.models.assembly import HELD_WEIGHTS
@@ -35,8 +35,27 @@ _TOLD_LEFT = 0.1
 """Share of the training pictures, left out of an epoch, above which a note says so."""
 
 
-def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> Bench:
+def open_engine(resolved: Resolved) -> Engine:
+    """Meet the processes that train together, on the device that the settings name.
+
+    Raises:
+        UsageError: it cannot train so.
+    """
+    place = runtime.resolve(resolved.settings)
+    return Engine(place.device, place.amp_dtype)
+
+
+def open_bench(
+    model: Model, data: Data, resolved: Resolved, recipe: Recipe, engine: Engine | None = None
+) -> Bench:
     """Open the model and the pictures, split these, and refuse what cannot be.
+
+    Args:
+        model: as of `semaudit.scan`.
+        data: as of `semaudit.scan`.
+        resolved: settings as of a scan.
+        recipe: how to train.
+        engine: those that train together; by default, opened here.
 
     Raises:
         SemauditError: see `semaudit.errors`.
@@ -47,7 +66,7 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
     choose(audits_settings(resolved, settings.device))
     refuse_missing(data, settings)
     place = runtime.resolve(settings)
-    engine = Engine(place.device, place.amp_dtype)
+    engine = engine or open_engine(resolved)
     if recipe.train_bn and engine.world > 1:
         raise UsageError(
             f"--train-bn trains in one process, and there are {engine.world}: each would normalise "
@@ -55,6 +74,10 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
         )
     classifier = open_model(model, data, settings, replace(place, device=engine.device))
     refuse_untrainable(classifier)
+    if recipe.train_bn and not batch_norms(classifier.module):
+        raise UsageError(
+            f"--train-bn would have no effect: {classifier.name} has no BatchNorm; leave it out"
+        )
     if classifier.activation == "softmax" and classifier.num_classes < 2:
         raise UsageError(f"{classifier.name} has one class only: its answer cannot move")
     if classifier.activation == "none" and recipe.task != "anchor":
@@ -88,6 +111,7 @@ def open_bench(model: Model, data: Data, resolved: Resolved, recipe: Recipe) -> 
         refuse_few(count, f"{count} of the {len(wanted)} pictures for {name} can be read")
     if engine.world > len(rows):
         raise UsageError(f"{engine.world} processes share {len(rows)} training pictures: use fewer")
+    _refuse_warmup(recipe, Plan.of(recipe, len(rows), engine.world))
     rehearse(classifier, pictures, others, audits_settings(resolved, str(engine.device)))
     labelled = source.labelled and classifier.activation != "none"
     if recipe.task != "anchor":
@@ -205,6 +229,15 @@ def _refuse_labels(recipe: Recipe, source: ImageSource) -> None:
         raise UsageError(
             f"--task {recipe.task} needs labels, and the pictures have none: --task anchor needs "
             "none"
+        )
+
+
+def _refuse_warmup(recipe: Recipe, plan: Plan) -> None:
+    warmup = round(recipe.warmup_epochs * plan.per_epoch)
+    if recipe.sched != "none" and warmup >= plan.updates:
+        raise UsageError(
+            f"--warmup-epochs {recipe.warmup_epochs:g} are {warmup} updates, of {plan.updates} in "
+            "all: the rate would only rise"
         )
 
 

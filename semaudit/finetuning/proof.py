@@ -76,7 +76,9 @@ def rehearse(
     few = next(pictures.batches(rows[:EXAMINED], EXAMINED))
     source = TensorSource(as_float(few.images, torch.device("cpu")), None, few.image_ids)
     settings = resolved.settings.model_copy(update={"taxonomy": None})
-    prepare(classifier, source, Resolved(settings, resolved.origins), lambda _: None)
+    prepare(
+        classifier, source, Resolved(settings, resolved.origins), lambda _: None, examined=False
+    )
 
 
 def audit(

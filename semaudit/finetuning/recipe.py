@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -29,8 +28,11 @@ def _number(value: object) -> object:
 
 def _fraction(value: object) -> object:
     """Radii are told as fractions of full scale, as 4/255."""
+    if not isinstance(value, str):
+        return value
+    over, slash, under = value.partition("/")
     try:
-        return float(Fraction(value)) if isinstance(value, str) else value
+        return float(over) / (float(under) if slash else 1)
     except (ValueError, ZeroDivisionError):
         return value
 

@@ -26,6 +26,9 @@ from semaudit.models.torchvision_models import PREFIX as TORCHVISION
 
 SUFFIX = ".safetensors"
 
+_NAME_MAX = 255
+"""Bytes of a name that file systems take."""
+
 
 def folder_of(out: Path) -> Path:
     """Where the evidence goes: beside the weights, under their name."""
@@ -45,6 +48,9 @@ def check_place(out: Path, model: object) -> None:
         raise UsageError(f"-o {out}: name a file that ends in {SUFFIX}, as smoother{SUFFIX}")
     check_file(out)
     refuse_undecodable(out, "-o")
+    longest = f".{out.resolve().stem}-{'x' * 8}{SUFFIX}"  # while it is written
+    if len(os.fsencode(longest)) > _NAME_MAX:
+        raise UsageError(f"-o {out}: the name is too long by {len(longest) - _NAME_MAX}")
 
 
 def check_earlier(out: Path, *, force: bool, resume: bool) -> None:
@@ -65,6 +71,11 @@ def check_earlier(out: Path, *, force: bool, resume: bool) -> None:
                     "--force starts afresh"
                 )
             raise UsageError(f"{each} exists: --force replaces it")
+
+
+def to_go_on(out: Path) -> str:
+    """The flags that go on with a broken run."""
+    return "--resume --force" if out.exists() or folder_of(out).exists() else "--resume"
 
 
 def _refuse_foreign(folder: Path, marks: Sequence[str]) -> None:

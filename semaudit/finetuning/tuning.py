@@ -16,12 +16,12 @@ from semaudit.finetuning import record
 from semaudit.finetuning.baselines import Baseline, run_baselines
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.engine import require_accelerate
-from semaudit.finetuning.entering import enter, enter_together
+from semaudit.finetuning.entering import enter, still_kept
 from semaudit.finetuning.identity import identity_of
 from semaudit.finetuning.idle import refuse_idle
 from semaudit.finetuning.interrupting import deferred
 from semaudit.finetuning.keeping import LOG, SEARCH, Keeper, Kept, Log
-from semaudit.finetuning.opening import open_bench, refuse_no_pictures
+from semaudit.finetuning.opening import open_bench, open_engine, refuse_no_pictures
 from semaudit.finetuning.plan import Ended, Tick, Watch
 from semaudit.finetuning.proof import audits_settings
 from semaudit.finetuning.recipe import Recipe, recipe_of
@@ -132,12 +132,11 @@ def run(
     refuse_no_pictures(data, resolved)
     refuse_idle(recipe)
     with ExitStack() as held:
-        enter(held, out, model, force=force, resume=resume)
+        engine = open_engine(resolved)
+        enter(engine, held, out, model, force=force, resume=resume)
         watch(Tick(0, 0, stage="reading pictures"))
-        bench = open_bench(model, data, resolved, recipe)
+        bench = open_bench(model, data, resolved, recipe, engine)
         keeper = Keeper.beside(out, identity_of(bench))
-        if bench.engine.world > 1:
-            enter_together(bench.engine, held, out, force=force, resume=resume)
         if force and not resume and bench.engine.main:
             keeper.forget()
         try:
@@ -160,7 +159,7 @@ def _carried_out(
     kept = keeper.load() if resume else None
     bench, found = _searched(bench, keeper, resume, watch)
     ended = _trained(bench, keeper, kept, watch)
-    with keeper.still_keeping():
+    with still_kept(keeper, out):
         watch(Tick(ended.updates, ended.updates, stage="choosing weights"))
         points, choice = bench.sweep(ended.weights, diverged=ended.diverged)
         document = record.record_of(bench, ended, points, choice, time.monotonic() - started)

@@ -70,7 +70,8 @@ def told(record: dict[str, Any], folder: str, out: str) -> Iterator[Line]:
         yield from _proof(record["held_out"])
     proven = [each for each in record.get("baselines", []) if "held_out" in each]
     if proven:
-        yield f"On the same {proven[0]['held_out']['pictures']} pictures, baselines:", ""
+        pictures = proven[0]["held_out"]["pictures"]
+        yield f"On {pictures} held-out pictures, without the continuity term:", ""
     yield from ((_instead(each), "") for each in proven)
     if "held_out" in record:
         yield f"Written: {out}", "dim"
@@ -119,16 +120,16 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
 def _instead(baseline: dict[str, Any]) -> str:
     """What a run without the continuity term does to the held-out pictures, in one line."""
     proof = baseline["held_out"]
-    said = [
-        f"{_metric(row)} {_change(row)}"
-        for row in proof["means"]
-        if row["families"] == "held out" and row["before"] is not None and row["after"] is not None
-    ]
+    told = [row for row in proof["means"] if row["before"] is not None and row["after"] is not None]
+    # Of a battery whose families were all trained under, these.
+    unseen = [row for row in told if row["families"] == "held out"]
+    said = [f"{_metric(row)} {_change(row)}" for row in unseen or told]
     if "accuracy_after" in proof:
         said.append(f"accuracy {percent(proof['accuracy_after'])}")
     elif "agreement" in proof:
         said.append(f"agreement {percent(proof['agreement'])}")
-    return f"  {baseline['name']} instead: {', '.join(said)}"
+    lost = "".join(f"; WORSE: {each.replace('_', ' ')}" for each in proof["worse"])
+    return f"  {baseline['name']}: {', '.join(said)}{lost}"
 
 
 def _metric(row: dict[str, Any]) -> str:

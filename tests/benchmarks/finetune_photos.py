@@ -23,7 +23,8 @@ import semaudit
 
 RECIPE: dict[str, Any] = {
     "task_on_changed": True,
-    "alpha": 3.0,
+    "distance": "cosine",
+    "alpha": 1.5,
     "detach_clean": True,
     "perturb": ("generic", "standard"),
     "generic_reach": (0.02, 0.35, 0.2, 0.12),

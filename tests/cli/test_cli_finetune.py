@@ -107,6 +107,7 @@ def test_the_original_is_kept_with_exit_code_1(
             "--alpha: 'much' is wrong: it should be 'auto', or it should be a",
         ),
         (("--generic-reach", "1,2"), 2, "it should be four numbers"),
+        (("--worst-radius", "1e400"), 2, "--worst-radius: inf is wrong: it should be a finite"),
         (("--worst-radius", "4/0"), 2, "--worst-radius: '4/0' is wrong: it should be a number"),
         (("-o", "/proc/a.safetensors"), 2, "-o /proc/a.safetensors cannot be written to /proc: "),
     ],

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from semaudit.errors import AuditError, ProbeError, UsageError
 from semaudit.finetuning import tuning
+from semaudit.finetuning.engine import Engine
 from semaudit.finetuning.entering import enter
 from semaudit.finetuning.locking import alone
 from semaudit.finetuning.tuning import finetune
@@ -18,6 +20,7 @@ from semaudit.folder import partial
 
 from .gratings import source, trained
 
+ALONE = Engine(torch.device("cpu"), None)
 QUICK: dict[str, Any] = {"device": "cpu", "select": "brightness", "gradients": False, "epochs": 2}
 
 
@@ -31,7 +34,7 @@ def test_a_run_at_work_is_not_called_a_broken_one(tmp_path: Path, flags: dict[st
             partial(out).mkdir()
             (partial(out) / "state.pt").write_bytes(b"")
         with alone(out), pytest.raises(UsageError, match="another run is at work"):
-            enter(ExitStack(), out, "a model", **wanted)
+            enter(ALONE, ExitStack(), out, "a model", **wanted)
 
 
 def test_the_lock_is_held_before_anything_is_read(tmp_path: Path) -> None:
@@ -73,6 +76,41 @@ def test_what_the_audits_would_refuse_is_refused_before_training(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"warmup_epochs": 2}, "--warmup-epochs 2 are 2 updates, of 2 in all"),
+        ({"train_bn": True}, "--train-bn would have no effect: .* has no BatchNorm"),
+    ],
+)
+def test_what_the_model_and_the_pictures_show_to_be_idle(
+    tmp_path: Path, settings: dict[str, Any], said: str
+) -> None:
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(4))
+    size = source(60).images.shape[1:]
+    module(torch.zeros(1, *size))
+    settings = {**QUICK, **settings, "input_size": tuple(size)}
+    with pytest.raises(UsageError, match=said):
+        finetune(module, source(60), tmp_path / "a.safetensors", **settings)
+
+
+def test_places_that_take_no_file(tmp_path: Path) -> None:
+    link = tmp_path / "link.safetensors"
+    for leads_to, said in (
+        ("/proc/a.safetensors", "cannot be written to /proc"),
+        (tmp_path / "none" / "a.safetensors", f"there is no folder {tmp_path / 'none'}"),
+    ):
+        link.symlink_to(leads_to)
+        with pytest.raises(UsageError, match=said):
+            enter(ALONE, ExitStack(), link, "a model", force=True, resume=False)
+        link.unlink()
+    with ExitStack() as held:
+        longest = tmp_path / f"{'a' * 233}.safetensors"
+        enter(ALONE, held, longest, "a model", force=False, resume=False)
+        with pytest.raises(UsageError, match="the name is too long by 1"):
+            enter(ALONE, held, longest.with_stem("a" * 234), "a model", force=False, resume=False)
+
+
 def test_pictures_are_asked_for_first(tmp_path: Path) -> None:
     ticks: list[Any] = []
     with pytest.raises(UsageError, match="needs pictures"):
@@ -80,16 +118,30 @@ def test_pictures_are_asked_for_first(tmp_path: Path) -> None:
     assert not ticks
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ProbeError("no such probe"), "no such probe"),
+        (OSError(28, "No space left on device"), r"\[Errno 28\] No space left on device"),
+        (RuntimeError("CUDA out of memory"), "CUDA out of memory"),
+    ],
+)
 def test_an_error_after_training_says_how_to_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
     out = tmp_path / "a.safetensors"
+    kept = rf"^{said}\nWhat was trained is kept in .*partial: --resume"
     with monkeypatch.context() as patch:
-        patch.setattr(tuning, "write", raising(ProbeError("no such probe")))
-        with pytest.raises(
-            AuditError, match=r"no such probe\nWhat was trained is kept in .*resume"
-        ):
+        patch.setattr(tuning, "write", raising(error))
+        with pytest.raises(AuditError, match=f"{kept} goes on"):
             finetune(trained(), source(60), out, **QUICK)
+        out.write_bytes(b"of an earlier run")
+        with pytest.raises(AuditError, match=f"{kept} --force goes on"):
+            finetune(trained(), source(60), out, force=True, **QUICK)
+        out.unlink()
+        patch.setattr(tuning, "write", raising(RuntimeError("a mistake in semaudit")))
+        with pytest.raises(RuntimeError, match=r"^a mistake in semaudit$"):
+            finetune(trained(), source(60), out, resume=True, **QUICK)
     assert (partial(out) / "state.pt").is_file()
     resumed = finetune(trained(), source(60), out, resume=True, **QUICK)
     assert any("training was done before" in note for note in resumed.record["notes"])

@@ -559,6 +559,9 @@ def test_baselines_stand_beside(tmp_path: Path) -> None:
 def test_baselines_are_told_beside(result: Tuned) -> None:
     proof = result.record["held_out"]
     unlabelled = {key: each for key, each in proof.items() if "accuracy" not in key}
+    # Trained under all that is measured, and worse in something.
+    seen = [{**row, "families": "seen"} for row in proof["means"] if row["families"] == "held out"]
+    unlabelled |= {"means": seen, "worse": ["flip_rate"]}
     baselines = [
         {
             **{"name": name, "updates": 8, "passes_a_picture": 2, "wins": wins},
@@ -569,12 +572,15 @@ def test_baselines_are_told_beside(result: Tuned) -> None:
     said = [line for line, _ in told({**result.record, "baselines": baselines}, "folder", "file")]
     (row,) = (r for r in proof["means"] if (r["metric"], r["families"]) == ("shift", "held out"))
     shift = f"shift {row['before']:.3f} -> {row['after']:.3f} ({100 * row['change']:+.0f} %)"
-    (plain,) = (line for line in said if line.startswith("  plain instead: "))
-    (augmented,) = (line for line in said if line.startswith("  augmented instead: "))
+    (plain,) = (line for line in said if line.startswith("  plain: "))
+    (augmented,) = (line for line in said if line.startswith("  augmented: "))
     assert shift in plain
     assert plain.endswith(f", accuracy {100 * proof['accuracy_after']:.1f} %")
-    assert augmented.endswith(f", agreement {100 * proof['agreement']:.1f} %")
-    assert f"On the same {proof['pictures']} pictures, baselines:" in said
+    assert shift in augmented
+    agreement = f", agreement {100 * proof['agreement']:.1f} %"
+    assert augmented.endswith(f"{agreement}; WORSE: flip rate")
+    count = proof["pictures"]
+    assert f"On {count} held-out pictures, without the continuity term:" in said
     assert sum("it WINS over the continuity term" in line for line in said) == 1
 
 

@@ -27,7 +27,12 @@ from semaudit.finetuning.recipe import Recipe, recipe_of
         ({"epochs": 3, "steps": 9}, "--steps says how long", {"steps": None}),
         ({"model_ema_decay": 0.9}, "--model-ema is not given", {"model_ema": True}),
         ({"auto_time": 60}, "--alpha is no auto", {"alpha": "auto"}),
-        ({"min_lr": 1e-6, "sched": "none"}, "--sched keeps the rate", {"sched": "cosine"}),
+        ({"min_lr": 1e-6, "sched": "none"}, "that --sched ends as it begins", {"sched": "poly"}),
+        (
+            {"warmup_epochs": 1, "sched": "none"},
+            "--sched none keeps the rate",
+            {"sched": "constant"},
+        ),
     ],
 )
 def test_a_setting_without_effect_is_refused(
@@ -45,7 +50,7 @@ def test_a_setting_without_effect_is_refused(
     [
         ({"distance": "jsd-views"}, "--views 2 or more"),
         ({"lr": 1e-4, "min_lr": 1e-3}, "--min-lr 0.001 is above --lr 0.0001"),
-        ({"warmup_epochs": 3}, "--warmup-epochs 3 of --epochs 3"),
+        ({"lr": 1e-4, "min_lr": 9e-5, "alpha": "auto"}, "of which --alpha auto tries 3.33e-05"),
     ],
 )
 def test_settings_that_contradict_each_other(given: dict[str, Any], said: str) -> None:
@@ -55,7 +60,7 @@ def test_settings_that_contradict_each_other(given: dict[str, Any], said: str) -
 
 def test_what_was_not_given_is_not_idle() -> None:
     refuse_idle(Recipe())
-    refuse_idle(recipe_of({"distance": "jsd-views", "views": 2, "steps": 4, "warmup_epochs": 9}))
+    refuse_idle(recipe_of({"distance": "jsd-views", "views": 2, "steps": 4}))
 
 
 def test_an_unknown_optimizer_is_said_where_it_is_made() -> None:
