@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from finetuning.gratings import written
 from shared import Run
 
 from semaudit.cli import app
+from semaudit.finetuning.locking import alone
 from semaudit.finetuning.recipe import Recipe
+from semaudit.folder import partial
 from semaudit.settings import Settings
 
 pytest.importorskip("accelerate")
@@ -169,6 +172,29 @@ def test_an_interrupt_keeps_the_state_and_says_so(place: tuple[str, ...], tmp_pa
     assert "interrupted; what was done is kept in" in said
     assert "Traceback" not in said
     assert {each.name for each in log.parent.iterdir()} == {"log.jsonl", "state.pt"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("locked", [False, True])
+def test_of_two_processes_the_first_says_why_they_are_refused(
+    place: tuple[str, ...], tmp_path: Path, *, locked: bool
+) -> None:
+    out = tmp_path / "a.safetensors"
+    launch = (sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2")
+    command = (*launch, "-m", "semaudit", *place, "-o", out.name)
+    if locked:  # and a state is there already, which is of no broken run
+        partial(out).mkdir()
+        (partial(out) / "state.pt").touch()
+    else:
+        out.touch()
+    with alone(out) if locked else nullcontext():
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    said = [line for line in ended.stderr.splitlines() if line.startswith("semaudit: error: ")]
+    why = "another run is at work on" if locked else "a.safetensors exists: --force replaces it"
+    assert ended.returncode == 1  # the launcher's
+    assert len(said) == 2
+    assert sum("the first of the processes was refused" in line for line in said) == 1
+    assert sum(why in line for line in said) == 1
 
 
 @pytest.mark.slow
