@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from semaudit.errors import UsageError
+from semaudit.errors import AuditError, UsageError
 from semaudit.finetuning.identity import identity_of
 from semaudit.finetuning.keeping import Keeper, Kept, Log
 from semaudit.finetuning.opening import open_bench
@@ -194,7 +194,7 @@ def test_weights_never_stand_without_their_evidence(
     out = tmp_path / "a.safetensors"
     with monkeypatch.context() as patch:
         patch.setattr("semaudit.finetuning.record.write", full)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(AuditError, match="No space"):
             finetune(trained(), source(240), out, **settings)
     assert not out.exists()
     resumed = finetune(trained(), source(240), out, resume=True, **settings)
