@@ -161,6 +161,17 @@ def partial(out: Path) -> Path:
     return target.with_name(f"{target.name}.partial")
 
 
+def evidence_of(out: Path) -> Path:
+    """Where the evidence of fine-tuning goes: beside the weights ``out``, under their name."""
+    # Where ``out`` is a link, on the file system that it leads to, as what gathers meanwhile.
+    return (out.resolve() if out.is_symlink() else out).with_suffix(".finetune")
+
+
+def to_go_on(out: Path) -> str:
+    """The flags that go on with fine-tuning that was broken off."""
+    return "--resume --force" if out.exists() or evidence_of(out).exists() else "--resume"
+
+
 def move_in(work: Path, target: Path) -> None:
     """Give a folder the name of another, which goes only once the new one is in its place."""
     old = target.with_name(f".{target.name}-{secrets.token_hex(4)}")

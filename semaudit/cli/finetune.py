@@ -147,8 +147,7 @@ def finetune(
 
 
 def _interrupted(out: Path) -> str:
-    from semaudit.finetuning.saving import to_go_on
-    from semaudit.folder import partial
+    from semaudit.folder import partial, to_go_on
 
     folder = partial(out)
     if not (folder / "state.pt").is_file():

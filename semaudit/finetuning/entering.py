@@ -10,7 +10,8 @@ from semaudit.errors import AuditError, SemauditError, UsageError, last_line, ou
 from semaudit.finetuning.engine import Engine
 from semaudit.finetuning.keeping import Keeper
 from semaudit.finetuning.locking import alone
-from semaudit.finetuning.saving import check_earlier, check_place, to_go_on
+from semaudit.finetuning.saving import check_earlier, check_place
+from semaudit.folder import to_go_on
 
 
 def enter(

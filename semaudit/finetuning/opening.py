@@ -63,7 +63,7 @@ def open_bench(
     settings = resolved.settings
     brought = load_plugins(settings)
     changes = changes_of(recipe)
-    choose(audits_settings(resolved, settings.device))
+    choose(audits_settings(resolved, settings.device))  # before pictures are read for a rehearsal
     refuse_missing(data, settings)
     place = runtime.resolve(settings)
     engine = engine or open_engine(resolved)
@@ -233,7 +233,7 @@ def _refuse_labels(recipe: Recipe, source: ImageSource) -> None:
 
 
 def _refuse_warmup(recipe: Recipe, plan: Plan) -> None:
-    warmup = round(recipe.warmup_epochs * plan.per_epoch)
+    warmup = plan.warmup(recipe)
     if recipe.sched != "none" and warmup >= plan.updates:
         raise UsageError(
             f"--warmup-epochs {recipe.warmup_epochs:g} are {warmup} updates, of {plan.updates} in "

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from semaudit.errors import AuditError, UsageError, out_of_memory
+from semaudit.finetuning.plan import Plan
 from semaudit.finetuning.recipe import Recipe
 
 
@@ -52,19 +53,19 @@ def stepped(optimizer: Any, name: str) -> None:
         ) from error
 
 
-def schedule_of(optimizer: Any, recipe: Recipe, updates: int, per_epoch: int) -> Any:
-    """Return timm's schedule over so many updates; None leaves the rate as it is."""
+def schedule_of(optimizer: Any, recipe: Recipe, plan: Plan) -> Any:
+    """Return timm's schedule over the updates of a plan; None leaves the rate as it is."""
     from timm.scheduler import create_scheduler_v2
 
     # The optimizer beneath: timm looks for torch's own class.
     bare = getattr(optimizer, "optimizer", optimizer)
     # In updates throughout: an epoch of a small set may be a few of them.
-    warmup = min(round(recipe.warmup_epochs * per_epoch), updates - 1)
     schedule, _ = create_scheduler_v2(
         bare,
         sched=recipe.sched,
-        num_epochs=updates,
-        warmup_epochs=warmup,
+        num_epochs=plan.updates,
+        # The short runs of a search have fewer updates than the warm-up of a whole one.
+        warmup_epochs=min(plan.warmup(recipe), plan.updates - 1),
         warmup_lr=0.0,
         min_lr=recipe.min_lr,
         step_on_epochs=False,

@@ -52,6 +52,10 @@ class Plan:
         per_epoch = max(pictures // batch, 1)
         return cls(recipe.steps or recipe.epochs * per_epoch, per_epoch, batch)
 
+    def warmup(self, recipe: Recipe) -> int:
+        """Updates in which the rate would rise, be the run as short as it may."""
+        return round(recipe.warmup_epochs * self.per_epoch)
+
 
 @dataclass(frozen=True)
 class Ended:

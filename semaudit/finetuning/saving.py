@@ -18,7 +18,7 @@ from semaudit.files import appearing_file, check_file, refuse_undecodable
 from semaudit.finetuning.keeping import LOG, SEARCH, STATE
 from semaudit.finetuning.record import RECORD
 from semaudit.finetuning.student import weights_of
-from semaudit.folder import partial
+from semaudit.folder import evidence_of, partial
 from semaudit.models import Classifier
 from semaudit.models.factory import is_factory
 from semaudit.models.preprocessing import timm_config
@@ -28,12 +28,6 @@ SUFFIX = ".safetensors"
 
 _NAME_MAX = 255
 """Bytes of a name that file systems take."""
-
-
-def folder_of(out: Path) -> Path:
-    """Where the evidence goes: beside the weights, under their name."""
-    # Where ``out`` is a link, on the file system that it leads to, as what gathers meanwhile.
-    return (out.resolve() if out.is_symlink() else out).with_suffix(".finetune")
 
 
 def check_place(out: Path, model: object) -> None:
@@ -49,8 +43,9 @@ def check_place(out: Path, model: object) -> None:
     check_file(out)
     refuse_undecodable(out, "-o")
     longest = f".{out.resolve().stem}-{'x' * 8}{SUFFIX}"  # while it is written
-    if len(os.fsencode(longest)) > _NAME_MAX:
-        raise UsageError(f"-o {out}: the name is too long by {len(longest) - _NAME_MAX}")
+    over = len(os.fsencode(longest)) - _NAME_MAX
+    if over > 0:
+        raise UsageError(f"-o {out}: the name is too long by {over}")
 
 
 def check_earlier(out: Path, *, force: bool, resume: bool) -> None:
@@ -59,9 +54,9 @@ def check_earlier(out: Path, *, force: bool, resume: bool) -> None:
     Raises:
         UsageError: it is there already, or something of someone else's is.
     """
-    _refuse_foreign(folder_of(out), (RECORD,))
+    _refuse_foreign(evidence_of(out), (RECORD,))
     _refuse_foreign(partial(out), (STATE, LOG, SEARCH))
-    for each in (out, folder_of(out)):
+    for each in (out, evidence_of(out)):
         if each.exists() and not force:
             if resume and (partial(out) / STATE).is_file():
                 raise UsageError(f"{each} exists: --resume --force goes on, and replaces it")
@@ -71,11 +66,6 @@ def check_earlier(out: Path, *, force: bool, resume: bool) -> None:
                     "--force starts afresh"
                 )
             raise UsageError(f"{each} exists: --force replaces it")
-
-
-def to_go_on(out: Path) -> str:
-    """The flags that go on with a broken run."""
-    return "--resume --force" if out.exists() or folder_of(out).exists() else "--resume"
 
 
 def _refuse_foreign(folder: Path, marks: Sequence[str]) -> None:

@@ -60,7 +60,7 @@ class Trainer:
         self._module = stepper.student.module
         self._weights = [each for each in self._module.parameters() if each.requires_grad]
         bare = optimizer_of(self._module, recipe)
-        self._schedule = schedule_of(bare, recipe, plan.updates, plan.per_epoch)
+        self._schedule = schedule_of(bare, recipe, plan)
         self._average = average_of(self._module, recipe)
         self._optimizer = stepper.engine.prepared(bare)
         self._bare = bare

@@ -25,9 +25,9 @@ from semaudit.finetuning.opening import open_bench, open_engine, refuse_no_pictu
 from semaudit.finetuning.plan import Ended, Tick, Watch
 from semaudit.finetuning.proof import audits_settings
 from semaudit.finetuning.recipe import Recipe, recipe_of
-from semaudit.finetuning.saving import folder_of
 from semaudit.finetuning.search import Found, found_of, recipe_for, search
 from semaudit.finetuning.writing import Desk, Outcome, chosen, write
+from semaudit.folder import evidence_of
 from semaudit.models import Classifier
 from semaudit.opening import Data, Model
 from semaudit.plots import require_matplotlib
@@ -180,7 +180,9 @@ def _carried_out(
             # Alone: the others do not wait for a proof that may take longer than they would be let.
             write(outcome, Desk(out, keeper.folder, settings, watch))
     improved = choice.point is not None
-    return Tuned(classifier, out if improved else None, folder_of(out), document, bench.engine.main)
+    return Tuned(
+        classifier, out if improved else None, evidence_of(out), document, bench.engine.main
+    )
 
 
 def _searched(

@@ -80,12 +80,11 @@ def told(record: dict[str, Any], folder: str, out: str) -> Iterator[Line]:
 
 def _proof(proof: dict[str, Any]) -> Iterator[Line]:
     yield f"On {proof['pictures']} held-out pictures, before and after:", ""
-    for row in proof["means"]:
-        if row["before"] is not None and row["after"] is not None:
-            families = row["families"] if row["families"] == "worst case" else (
-                f"families {row['families']}"
-            )  # fmt: skip
-            yield f"  {_metric(row)}, {families}: {_change(row)}", ""
+    for row in _measured(proof):
+        families = row["families"] if row["families"] == "worst case" else (
+            f"families {row['families']}"
+        )  # fmt: skip
+        yield f"  {_metric(row)}, {families}: {_change(row)}", ""
     if "accuracy_before" in proof:
         yield (
             f"  accuracy: {percent(proof['accuracy_before'])} -> "
@@ -120,7 +119,7 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
 def _instead(baseline: dict[str, Any]) -> str:
     """What a run without the continuity term does to the held-out pictures, in one line."""
     proof = baseline["held_out"]
-    told = [row for row in proof["means"] if row["before"] is not None and row["after"] is not None]
+    told = _measured(proof)
     # Of a battery whose families were all trained under, these.
     unseen = [row for row in told if row["families"] == "held out"]
     said = [f"{_metric(row)} {_change(row)}" for row in unseen or told]
@@ -130,6 +129,11 @@ def _instead(baseline: dict[str, Any]) -> str:
         said.append(f"agreement {percent(proof['agreement'])}")
     lost = "".join(f"; WORSE: {each.replace('_', ' ')}" for each in proof["worse"])
     return f"  {baseline['name']}: {', '.join(said)}{lost}"
+
+
+def _measured(proof: dict[str, Any]) -> list[dict[str, Any]]:
+    """The means that there are, of both models."""
+    return [row for row in proof["means"] if None not in (row["before"], row["after"])]
 
 
 def _metric(row: dict[str, Any]) -> str:

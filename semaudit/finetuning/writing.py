@@ -17,9 +17,9 @@ from semaudit.finetuning.drawing import draw_frontier
 from semaudit.finetuning.interpolation import Choice, Point
 from semaudit.finetuning.keeping import SEARCH, STATE
 from semaudit.finetuning.plan import Tick, Watch
-from semaudit.finetuning.saving import folder_of, how_to_open, metadata_of, save
+from semaudit.finetuning.saving import how_to_open, metadata_of, save
 from semaudit.finetuning.student import Weights
-from semaudit.folder import move_in
+from semaudit.folder import evidence_of, move_in
 from semaudit.models import Classifier, weights_sha256
 from semaudit.settings import Resolved
 from semaudit.stream import Progress
@@ -100,7 +100,7 @@ def write(outcome: Outcome, desk: Desk) -> None:
     if improved:  # last, right before the evidence takes its place: neither is to stand alone
         header = metadata_of(outcome.classifier, _names(bench), _origin(document))
         save(outcome.classifier.module, desk.out, header)
-    target = folder_of(desk.out)
+    target = evidence_of(desk.out)
     move_in(desk.folder, target)
     for name in (STATE, SEARCH):  # what only a broken run needs: until here this was one
         (target / name).unlink(missing_ok=True)

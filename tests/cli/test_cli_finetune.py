@@ -174,6 +174,27 @@ def test_an_interrupt_keeps_the_state_and_says_so(place: tuple[str, ...], tmp_pa
     assert {each.name for each in log.parent.iterdir()} == {"log.jsonl", "state.pt"}
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_an_interrupt_while_modules_are_imported_is_said_without_them(
+    tmp_path: Path, *, kept: bool
+) -> None:
+    if kept:
+        partial(tmp_path / "a.safetensors").mkdir()
+        (partial(tmp_path / "a.safetensors") / "state.pt").touch()
+    code = (
+        "import pathlib, sys\n"
+        "from semaudit.cli import finetune\n"
+        "module = sys.modules['semaudit.cli.finetune']\n"
+        "print(module._interrupted(pathlib.Path('a.safetensors')))\n"
+        "print('torch' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    said, imported = ended.stdout.splitlines()
+    assert said.endswith("--resume goes on from there" if kept else "nothing was kept")
+    assert imported == "False"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("locked", [False, True])
 def test_of_two_processes_the_first_says_why_they_are_refused(
