@@ -167,6 +167,11 @@ def evidence_of(out: Path) -> Path:
     return (out.resolve() if out.is_symlink() else out).with_suffix(".finetune")
 
 
+def evidence_beside(out: Path) -> Path:
+    """Where it goes where nothing improved, and ``out`` is of an earlier run, whose own stays."""
+    return evidence_of(out).with_suffix(".unimproved.finetune")
+
+
 def to_go_on(out: Path) -> str:
     """The flags that go on with fine-tuning that was broken off."""
     return "--resume --force" if out.exists() or evidence_of(out).exists() else "--resume"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import sys
 import traceback
@@ -29,7 +28,7 @@ from semaudit.cli import (
     scan,
     verify,
 )
-from semaudit.cli.common import flowing, version
+from semaudit.cli.common import all_printed, discard, flowing, version
 from semaudit.errors import AuditError, SemauditError
 
 __all__ = ["app", "main"]
@@ -41,16 +40,10 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command, up to its last byte of output."""
         try:
-            try:
+            with all_printed():
                 return super().invoke(ctx)
-            finally:
-                sys.stdout.flush()
         except KeyboardInterrupt:
             raise AuditError("interrupted") from None
-        except BrokenPipeError:
-            # What is left in the buffer would fail once more when Python ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise AuditError("standard output was closed before all was printed") from None
 
 
 app = typer.Typer(
@@ -96,5 +89,8 @@ def _fail(message: str, exit_code: int = SemauditError.exit_code) -> NoReturn:
     from semaudit.report.text import printable
 
     lines = (printable(line) for line in message.splitlines())
-    print("semaudit: error:", "\n".join(lines), file=sys.stderr)
+    try:
+        print("semaudit: error:", "\n".join(lines), file=sys.stderr, flush=True)
+    except OSError:  # nobody reads it, as of 2>&1 | head: the exit code says it
+        discard(sys.stderr)
     sys.exit(exit_code)

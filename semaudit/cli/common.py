@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import os
+import re
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from semaudit import __version__
+from semaudit.errors import AuditError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +42,8 @@ def flowing(command: Callable[..., None]) -> str:
     """The docstring as a help text whose paragraphs fill any terminal; a list keeps its lines."""
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     return "\n\n".join(
-        text if text.startswith("Exit codes:") else text.replace("\n", " ") for text in paragraphs
+        re.sub(r"\n +", " ", text) if text.startswith("Exit codes:") else text.replace("\n", " ")
+        for text in paragraphs
     )
 
 
@@ -51,6 +56,31 @@ def stdout() -> Console:
             raise BrokenPipeError  # not rich's exit code 1: see semaudit.cli
 
     return Console(width=None if sys.stdout.isatty() else 132, highlight=False)
+
+
+@contextmanager
+def all_printed(else_: str = "") -> Iterator[None]:
+    """Make an error of our own of an output that is closed before all was printed, as by ``head``.
+
+    Args:
+        else_: what holds all the same.
+
+    Raises:
+        AuditError: it was closed.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        discard(sys.stdout)
+        raise AuditError(f"standard output was closed before all was printed{else_}") from None
+
+
+def discard(stream: TextIO) -> None:
+    """Send what is still to come nowhere: it would fail once more when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_judged(report: Report, form: str) -> None:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from semaudit.cli.common import stdout
+from semaudit.cli.common import all_printed, stdout
 from semaudit.cli.options import finetuning as own
-from semaudit.cli.progress import bar_of
 from semaudit.cli.scan import scan
 from semaudit.cli.sharing import takes_over
+from semaudit.cli.watching import is_first_process, live
 from semaudit.errors import AuditError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from semaudit.finetuning.plan import Tick, Watch
     from semaudit.finetuning.tuning import Tuned
 
 _CALLS = ("out", "force", "resume", "quiet", "config")
@@ -43,13 +39,17 @@ def finetune(
         typer.Option("--out", "-o", help="The weights, .safetensors; evidence goes beside them."),
     ] = Path("smoother.safetensors"),
     force: Annotated[
-        bool, typer.Option("--force", help="Replace what is there; without --resume, start afresh.")
+        bool,
+        typer.Option(
+            "--force", help="Replace what is there, once there is something to replace it with."
+        ),
     ] = False,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Go on with a run that was broken off, with the rest of the command as it was.",
+            help="Go on with a run that was broken off, with the rest of the command as it was but "
+            "for --max-time, --max-accuracy-drop, --baselines and what the audits measure.",
         ),
     ] = False,
     quiet: Annotated[
@@ -101,11 +101,12 @@ def finetune(
     and have no effect here.
 
     Exit codes:
-    0 the new model is more continuous on validation, keeps accuracy, and is worse in nothing on the
-      held-out pictures, over families of probes that it was not trained under, if there are any
+    0 the new model is more continuous on validation, keeps accuracy, and is worse in nothing by
+      more than chance on the held-out pictures, over families of probes that it was not trained
+      under, if there are any; whether it is better there by more than chance, the verdict says
     1 nothing improved within --max-accuracy-drop, and the original is kept; or the new model, which
-      is written, is worse in something on the held-out pictures, or, without labels, has more other
-      answers there than --max-accuracy-drop allows
+      is written, is worse in something on the held-out pictures by more than chance, or is
+      degenerate, or, without labels, has more other answers there than --max-accuracy-drop allows
     2 the command line or the configuration is wrong
     3 the model or the pictures cannot be used, or the run was broken off
     """
@@ -125,98 +126,27 @@ def finetune(
         if settings.model is None:
             raise UsageError("which model? semaudit finetune MODEL --data DIR")
         quiet = quiet or settings.quiet
-        with _live(shown=not quiet) as watch:
+        with live(shown=not quiet) as watch:
             tuned = run(
                 settings.model, settings.data, resolved, recipe, out,
                 force=force, resume=resume, watch=watch,
             )  # fmt: skip
-    except KeyboardInterrupt:
-        if not _is_first_process():  # which says so
+    except KeyboardInterrupt as stopped:
+        if not is_first_process():  # which says so
             raise typer.Exit(AuditError.exit_code) from None
-        raise AuditError(_interrupted(out)) from None
+        left = f"; {stopped}" if stopped.args else " before any work"
+        raise AuditError(f"interrupted{left}") from None
     if not tuned.main:  # a launcher would end the one that still writes where another fails
         raise typer.Exit(0)
     good = tuned.improved and not tuned.worse
-    if not quiet:
-        _print(tuned, stdout())
-    elif not good:
-        from rich.console import Console
+    with all_printed(f"; the run is done, and its evidence is in {tuned.folder}"):
+        if not quiet:
+            _print(tuned, stdout())
+        elif not good:
+            from rich.console import Console
 
-        _print(tuned, Console(stderr=True, highlight=False), ("red",))
+            _print(tuned, Console(stderr=True, highlight=False), ("red",))
     raise typer.Exit(0 if good else 1)
-
-
-def _interrupted(out: Path) -> str:
-    from semaudit.folder import partial, to_go_on
-
-    folder = partial(out)
-    if not (folder / "state.pt").is_file():
-        return "interrupted; nothing was kept"
-    return f"interrupted; what was done is kept in {folder}: {to_go_on(out)} goes on from there"
-
-
-@contextmanager
-def _live(*, shown: bool) -> Iterator[Watch]:
-    """Show a bar with the terms of the loss where a person watches, else a line a step of it."""
-    from rich.progress import BarColumn, TextColumn
-
-    shown = shown and _is_first_process()
-    if shown and not sys.stderr.isatty():
-        yield _lines()
-        return
-    bar = bar_of(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.completed:,}/{task.total:,}"),
-        TextColumn("{task.fields[said]}"),
-        shown=shown,
-    )
-    with bar:
-        task = bar.add_task("loading", total=0, said="")
-
-        def watch(tick: Tick) -> None:
-            bar.update(
-                task,
-                description=tick.stage,
-                completed=tick.update,
-                total=tick.updates,
-                said=_said(tick),
-            )
-
-        yield watch
-
-
-def _lines() -> Watch:
-    """For a log: a line on standard error at each new stage and after each validation."""
-    told: tuple[str, float | None] | None = None
-
-    def watch(tick: Tick) -> None:
-        nonlocal told
-        if told == (tick.stage, tick.shift):
-            return
-        told = (tick.stage, tick.shift)
-        said = f" {tick.update:,}/{tick.updates:,}: {_said(tick)}" if tick.terms else ""
-        typer.echo(f"{tick.stage}{said}", err=True)
-
-    return watch
-
-
-def _is_first_process() -> bool:
-    """Of those that torchrun or accelerate started."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _said(tick: Tick) -> str:
-    if tick.terms is None:
-        return ""
-    parts = [f"loss {tick.loss:.4f}"]
-    parts += [
-        f"{name.replace('_', ' ')} {value:.4f}" for name, value in tick.terms.items() if value
-    ]
-    if tick.shift is not None:
-        before = "" if tick.original_shift is None else f" (original {tick.original_shift:.4f})"
-        parts.append(f"running validation shift {tick.shift:.4f}{before}")
-    return ", ".join(parts)
 
 
 def _print(tuned: Tuned, console: Console, styles: Collection[str] | None = None) -> None:

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from semaudit.finetuning.bench import Bench
+from semaudit.finetuning.choosing import Choice
 from semaudit.finetuning.cost import passes_of
-from semaudit.finetuning.interpolation import Choice, Point
+from semaudit.finetuning.interpolation import Point
 from semaudit.finetuning.loss import Objective
 from semaudit.finetuning.plan import Ended, Tick, Watch
 from semaudit.finetuning.search import Arm, search, trained
@@ -57,11 +58,7 @@ class Baseline:
             "updates": self.updates,
             "passes_a_picture": self.passes,
             "frontier": [asdict(point) for point in self.points],
-            "choice": {
-                "improved": self.choice.point is not None,
-                "share": None if self.choice.point is None else self.choice.point.share,
-                "why": self.choice.why,
-            },
+            "choice": self.choice.stated(),
             "wins": wins(self.choice.point, best),
         }
 

@@ -10,15 +10,14 @@ from torch import Tensor
 
 from semaudit.finetuning.anchors import Anchors
 from semaudit.finetuning.changes import Changes
+from semaudit.finetuning.choosing import Choice, choose
 from semaudit.finetuning.contents import Roll
 from semaudit.finetuning.engine import Engine
 from semaudit.finetuning.generic import Generic
 from semaudit.finetuning.interpolation import (
     SHARES,
-    Choice,
     Point,
     Refresh,
-    choose,
     frontier,
     interpolated,
     statistics_from,
@@ -151,15 +150,13 @@ class Bench:
         tuned: Weights,
         shares: Sequence[float] | None = None,
         draws: int | None = None,
-        *,
-        diverged: bool = False,
     ) -> tuple[list[Point], Choice]:
         """The frontier between original and tuned weights, and the choice on it."""
         measure = self.measure(draws or self.recipe.val_draws)
         points = frontier(
             self.classifier, tuned, measure, refresh=self.refresh, shares=shares or SHARES
         )
-        return points, choose(points, self.recipe.max_accuracy_drop, self.kept, diverged=diverged)
+        return points, choose(points, self.recipe.max_accuracy_drop, self.kept)
 
     def between(self, tuned: Weights, share: float) -> Classifier:
         """The classifier with a share of the tuned weights, the rest the original's."""

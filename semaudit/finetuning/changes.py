@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from semaudit.battery import open_battery
-from semaudit.errors import UsageError
+from semaudit.errors import ProbeError, UsageError
 from semaudit.finetuning.generic import Generic
 from semaudit.finetuning.recipe import Recipe
 from semaudit.gradients import Differentiator
@@ -153,7 +153,10 @@ def changes_of(recipe: Recipe) -> Changes:
         else:
             selected.append(entry)
     if selected:
-        chosen += open_battery(select=selected).probes
+        try:
+            chosen += open_battery(select=selected).probes
+        except ProbeError as error:
+            raise ProbeError(f"--perturb: {error}; or {GENERIC}, or {WORST}") from error
     probes = _to_train_under(chosen)
     if probes:
         parts.append(Rungs(probes))

@@ -45,9 +45,12 @@ def enter(
 def _refuse_earlier(out: Path, *, force: bool, resume: bool) -> None:
     check_earlier(out, force=force, resume=resume)
     keeper = Keeper.beside(out, {})
-    if resume and not keeper.holds:
-        raise UsageError(f"--resume: there is nothing to go on with at {keeper.folder}")
-    if keeper.holds and not (resume or force):
+    if resume and not keeper.holds_any:
+        raise UsageError(
+            f"--resume: there is nothing to go on with at {keeper.folder}; without --resume the "
+            "run starts afresh"
+        )
+    if keeper.holds_any and not (resume or force):
         raise UsageError(
             f"{keeper.folder} is of a run that was broken off: --resume goes on with it, --force "
             "starts afresh"

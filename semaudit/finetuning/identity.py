@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.changes import Rungs
 from semaudit.finetuning.contents import digest_of
+from semaudit.finetuning.proof import MEASURING
 from semaudit.models import weights_sha256
+from semaudit.settings import Settings
 
-FREE = {"max_time", "max_accuracy_drop", "baselines"}
-"""Of a recipe: what may be another, as no update depends on it.
-
-The search of ``--alpha auto`` chooses by the drop, which then is no such thing."""
+_FREE = {"max_time", "max_accuracy_drop", "baselines"}
+"""Of a recipe: what may be another, as no update depends on it."""
 
 
 def identity_of(bench: Bench) -> dict[str, Any]:
     """All of it, by the names that a message has for it; fit for JSON."""
     classifier, place = bench.classifier, bench.classifier.placement
     ids = "\n".join(bench.roll.image_ids)
-    searching = {"max_accuracy_drop"} if bench.recipe.alpha == "auto" else set()
     return {
-        **bench.recipe.model_dump(exclude=FREE - searching),
+        **bench.recipe.model_dump(exclude=_free(bench)),
         "seed": bench.seed,
         "model": weights_sha256(classifier.module),
         "activation": classifier.activation,
@@ -37,6 +37,35 @@ def identity_of(bench: Bench) -> dict[str, Any]:
         "plugins": list(bench.plugins),
         "processes": bench.engine.world,
     }
+
+
+def free_of(bench: Bench, audits: Settings) -> dict[str, Any]:
+    """What a run that goes on may have otherwise, by the names of the flags; fit for JSON."""
+    return {
+        **bench.recipe.model_dump(mode="json", include=_free(bench)),
+        **audits.model_dump(mode="json", include=set(MEASURING)),
+    }
+
+
+def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """A note on each of these that is another than when the run was broken off."""
+    for name, value in now.items():
+        if before.get(name) != value:
+            yield (
+                f"--{name.replace('_', '-')} was {_said(before.get(name))} when the run was "
+                f"broken off, and is {_said(value)} now"
+            )
+
+
+def _free(bench: Bench) -> set[str]:
+    # The search of --alpha auto chooses by the drop, which then is part of what a run rests on.
+    return _FREE - ({"max_accuracy_drop"} if bench.recipe.alpha == "auto" else set())
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(str(each) for each in value) or "none"
+    return "not given" if value is None or value is False else str(value)
 
 
 def _probes(bench: Bench) -> list[str]:

@@ -17,7 +17,7 @@ _IDLE: dict[str, tuple[Callable[[Recipe], bool], str]] = {
     ),
     "worst_radius": (lambda each: WORST not in each.perturb, "--perturb does not name worst"),
     "worst_steps": (lambda each: WORST not in each.perturb, "--perturb does not name worst"),
-    "momentum": (lambda each: not _takes_momentum(each.opt), "--opt takes none"),
+    "momentum": (lambda each: not _takes_momentum(each.opt), "that --opt has no momentum"),
     "min_lr": (
         lambda each: each.sched in ("constant", "none"),
         "that --sched ends as it begins",
@@ -25,7 +25,7 @@ _IDLE: dict[str, tuple[Callable[[Recipe], bool], str]] = {
     "warmup_epochs": (lambda each: each.sched == "none", "--sched none keeps the rate"),
     "epochs": (lambda each: each.steps is not None, "--steps says how long"),
     "model_ema_decay": (lambda each: not each.model_ema, "--model-ema is not given"),
-    "auto_time": (lambda each: each.alpha != "auto", "--alpha is no auto"),
+    "auto_time": (lambda each: each.alpha != "auto", "--alpha is not auto"),
 }
 """By setting: whether it is idle in a recipe, and why."""
 

@@ -1,4 +1,4 @@
-"""Between the original and the tuned weights: accuracy against shift, and which one to ship.
+"""Between the original and the tuned weights: accuracy against shift.
 
 WiSE-FT (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"): weights
 (1 - a) original + a tuned, a in {0, 0.1, ..., 1}.
@@ -21,13 +21,8 @@ from semaudit.models import Classifier
 
 SHARES = tuple(step / 10 for step in range(11))
 
-_ROUNDING = 1e-9
-
 CONFIDENCE = 0.95
 """One-sided, of the claim that the shift has fallen at all."""
-
-_SHOWS = "more updates, a larger --lr, --alpha auto or more pictures may show one"
-_HOLDS = "a smaller --lr, or --clip-grad, may keep training finite"
 
 Measure = Callable[[Classifier, View | None], Answers]
 Refresh = Callable[[Classifier], None]
@@ -56,19 +51,6 @@ class Point:
     drop: float
     entropy: float
     gain_low: float
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What is shipped.
-
-    Attributes:
-        point: None: the original is kept.
-        why: in words.
-    """
-
-    point: Point | None
-    why: str
 
 
 def between(original: Weights, tuned: Weights, share: float) -> Weights:
@@ -132,68 +114,6 @@ def _lower_bound(gains: Array) -> float:
     if error == 0:
         return float(gains.mean())
     return float(gains.mean()) - float(stats.t.ppf(CONFIDENCE, max(count - 1, 1))) * error
-
-
-def flips_no_more(point: Point, original: Point) -> bool:
-    """Whether answers change no more often; embeddings have none that could."""
-    return not point.flips > original.flips + _ROUNDING
-
-
-def keeps(point: Point, max_drop: float) -> bool:
-    """Whether no more is lost than may be: a drop of 0.5 is not above 0.5 by its last bit."""
-    return point.drop <= max_drop + _ROUNDING
-
-
-def choose(
-    points: Sequence[Point], max_drop: float, what: str, *, diverged: bool = False
-) -> Choice:
-    """Take the most continuous point that keeps accuracy, if it is surely better than the original.
-
-    Better is less shift, and no more flips, which do not fall where answers only fade.
-
-    Args:
-        points: the first is the original.
-        max_drop: percentage points that may be lost.
-        what: the name of what is kept, ``accuracy`` or ``agreement``.
-        diverged: whether training ended in numbers that are not finite.
-    """
-    original, *others = points
-    finite = [point for point in others if math.isfinite(point.shift)]
-    better = [point for point in finite if point.gain_low > 0]
-    if not better:
-        nearest = min(finite, key=lambda point: point.shift, default=None)
-        least = "its answers are not finite" if nearest is None else (
-            f"the lowest mean shift is {nearest.shift:.4g}, at {nearest.share:g} of the tuned "
-            f"weights, and the original's {original.shift:.4g}; of so many pictures that may be "
-            f"chance (the one-sided 95 % bound of the gain is {nearest.gain_low:.2g}): "
-            f"{_HOLDS if diverged else _SHOWS}"
-        )  # fmt: skip
-        return Choice(None, f"no weights have surely less shift on validation: {least}")
-    # Answers that fade move less, and flip as before: a shift that falls alone proves nothing.
-    steady = [point for point in better if flips_no_more(point, original)]
-    if not steady:
-        faded = min(better, key=lambda point: point.flips)
-        return Choice(
-            None,
-            "all weights with less shift on validation flip more often: "
-            f"{100 * original.flips:.2f} % -> {100 * faded.flips:.2f} % at the least, while the "
-            f"mean entropy goes from {original.entropy:.3g} to {faded.entropy:.3g} bits: the "
-            "answers fade rather than hold. Try a smaller --lr or --alpha",
-        )
-    keeping = [point for point in steady if keeps(point, max_drop)]
-    if not keeping:
-        least_drop = min(point.drop for point in steady)
-        return Choice(
-            None,
-            f"all weights with less shift and no more flips on validation lose more {what} than "
-            f"--max-accuracy-drop {max_drop:g} allows: {least_drop:.2f} points at the least",
-        )
-    best = min(keeping, key=lambda point: point.shift)
-    return Choice(
-        best,
-        f"{best.share:g} of the tuned weights: validation shift {original.shift:.4g} -> "
-        f"{best.shift:.4g}, {what} {100 * original.kept:.2f} % -> {100 * best.kept:.2f} %",
-    )
 
 
 def statistics_from(batches: Callable[[], Sequence[Tensor]]) -> Refresh:

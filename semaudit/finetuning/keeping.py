@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Kept:
         done: whether training is done, so that the choice is next.
         why: what ended it early, if anything.
         diverged: whether that was a number that is not finite.
+        free: what a run that goes on may have otherwise, by the names that a note has for it.
     """
 
     updates: int
@@ -41,6 +42,7 @@ class Kept:
     done: bool = False
     why: str | None = None
     diverged: bool = False
+    free: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, ended: Ended) -> Kept:
@@ -63,29 +65,50 @@ class Kept:
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Keeper:
     """Keeps a run's state in a folder beside what it will write.
 
     Attributes:
         folder: the folder.
         identity: what the run rests on: a run that rests on something else cannot go on from it.
+        free: what it may have otherwise, see `Kept`.
+        begun: whether what is in the folder is this run's. Until then it is an earlier one's, and
+            stays: whoever starts afresh with a wrong flag must not lose it.
     """
 
     folder: Path
     identity: dict[str, Any]
+    free: dict[str, Any] = field(default_factory=dict)
+    begun: bool = False
 
     @classmethod
-    def beside(cls, out: Path, identity: dict[str, Any]) -> Keeper:
-        """The keeper of a run that will write ``out``."""
-        return cls(partial(out), json.loads(json.dumps(identity)))
+    def beside(
+        cls,
+        out: Path,
+        identity: dict[str, Any],
+        free: dict[str, Any] | None = None,
+        *,
+        resume: bool = False,
+    ) -> Keeper:
+        """The keeper of a run that will write ``out``, or goes on with an earlier one."""
+        stated, loose = json.loads(json.dumps([identity, free or {}]))
+        return cls(partial(out), stated, loose, resume)
+
+    def begin(self) -> None:
+        """Make the folder, in place of an earlier run's, now that there is something to keep."""
+        if not self.begun:
+            self.forget()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.begun = True
 
     def save(self, kept: Kept) -> None:
         """Write the state, whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.begin()
         state = {
             "identity": json.dumps(self.identity),
             **{each.name: getattr(kept, each.name) for each in fields(kept)},
+            "free": self.free,
         }
         with appearing_file(self.folder / STATE) as work:
             torch.save(state, work)
@@ -124,8 +147,18 @@ class Keeper:
 
     @property
     def holds(self) -> bool:
-        """Whether there is a state."""
+        """Whether there is a state of this run."""
+        return self.begun and self.holds_any
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether there is a state, be it an earlier run's."""
         return (self.folder / STATE).is_file()
+
+    def tidy(self) -> None:
+        """Take away what this run has left, where nothing in it could go on."""
+        if self.begun and not self.holds:
+            self.forget()
 
     def forget(self) -> None:
         """Take the folder away."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -14,25 +13,22 @@ from semaudit.errors import UsageError
 from semaudit.finetuning.anchors import anchors_of
 from semaudit.finetuning.bench import Bench
 from semaudit.finetuning.changes import Changes, Rungs, changes_of
-from semaudit.finetuning.contents import Roll, roll_of
+from semaudit.finetuning.contents import roll_of
 from semaudit.finetuning.engine import Engine
 from semaudit.finetuning.judging import Verdict, verdict_on
+from semaudit.finetuning.noting import notes_on, notes_on_plan
 from semaudit.finetuning.parts import part_of
 from semaudit.finetuning.pictures import read_pictures, refuse_few, split
-from semaudit.finetuning.plan import Plan
+from semaudit.finetuning.plan import Plan, Tick, Watch
 from semaudit.finetuning.proof import audits_settings, rehearse
 from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.student import batch_norms, refuse_untrainable
 from semaudit.images import ImageSource
 from semaudit.models import Classifier
-from semaudit.models.assembly import HELD_WEIGHTS
 from semaudit.opening import Data, Model, load_plugins, named, open_data, open_model, refuse_missing
 from semaudit.preparing import choose
 from semaudit.settings import Resolved
 from semaudit.taxonomy import open_taxonomy
-
-_TOLD_LEFT = 0.1
-"""Share of the training pictures, left out of an epoch, above which a note says so."""
 
 
 def open_engine(resolved: Resolved) -> Engine:
@@ -46,7 +42,12 @@ def open_engine(resolved: Resolved) -> Engine:
 
 
 def open_bench(
-    model: Model, data: Data, resolved: Resolved, recipe: Recipe, engine: Engine | None = None
+    model: Model,
+    data: Data,
+    resolved: Resolved,
+    recipe: Recipe,
+    engine: Engine | None = None,
+    watch: Watch = lambda _: None,
 ) -> Bench:
     """Open the model and the pictures, split these, and refuse what cannot be.
 
@@ -56,6 +57,7 @@ def open_bench(
         resolved: settings as of a scan.
         recipe: how to train.
         engine: those that train together; by default, opened here.
+        watch: told what is being opened.
 
     Raises:
         SemauditError: see `semaudit.errors`.
@@ -72,6 +74,7 @@ def open_bench(
             f"--train-bn trains in one process, and there are {engine.world}: each would normalise "
             "by the statistics of its own share of a batch. Leave it out, or use one process"
         )
+    watch(Tick(0, 0, stage="opening the model"))
     classifier = open_model(model, data, settings, replace(place, device=engine.device))
     refuse_untrainable(classifier)
     if recipe.train_bn and not batch_norms(classifier.module):
@@ -95,6 +98,7 @@ def open_bench(
     channels = classifier.preprocessing.input_size[0]
     _refuse_labels(recipe, source)
     classes, share = classifier.num_classes, settings.max_unreadable
+    watch(Tick(0, 0, stage="reading pictures"))
     roll = roll_of(source, channels, classes, share)
     ids = roll.image_ids
     parts = split(ids, settings.seed, recipe.val_share, recipe.held_out, roll.contents)
@@ -138,11 +142,9 @@ def open_bench(
         engine=engine,
         anchors=anchors,
         notes=(
-            *(*classifier.notes, *source.notes, *_copies(roll), *notes),
-            *_held(classifier),
-            *_left_out(len(parts.training) + len(parts.validation), len(pictures)),
-            *_rounded(recipe, len(rows), engine.world),
-            *_coarse(recipe, len(others), classifier),
+            *(*classifier.notes, *source.notes, *notes),
+            *notes_on(recipe, classifier, roll, parts, (len(rows), len(others))),
+            *notes_on_plan(recipe, len(rows), engine.world),
             *verdict.notes,
         ),
     )
@@ -168,60 +170,6 @@ def _labels(classifier: Classifier, source: ImageSource) -> tuple[str, ...] | No
         return source.class_names or names.wordnet_ids
     numbered = all(name == f"class {index}" for index, name in enumerate(names.names))
     return None if numbered else names.names
-
-
-def _held(classifier: Classifier) -> tuple[str, ...]:
-    count = classifier.provenance.get(HELD_WEIGHTS)
-    if not count:
-        return ()
-    return (
-        f"{count} tensors of weights came with requires_grad=False, and are trained here like all "
-        "others",
-    )
-
-
-def _left_out(wanted: int, readable: int) -> tuple[str, ...]:
-    if readable == wanted:
-        return ()
-    return (
-        f"{wanted - readable} of the {wanted} pictures for training and choices cannot be read, "
-        "and are left out",
-    )
-
-
-def _rounded(recipe: Recipe, pictures: int, world: int) -> Iterator[str]:
-    alone, plan = (Plan.of(recipe, pictures, count) for count in (1, world))
-    if plan.batch != alone.batch:
-        yield (
-            f"an update takes {plan.batch} pictures instead of {alone.batch}: {world} processes "
-            "share evenly"
-        )
-    left = pictures - plan.per_epoch * plan.batch
-    if left > _TOLD_LEFT * pictures:
-        yield (
-            f"an epoch takes {pictures - left} of the {pictures} training pictures, others each "
-            f"time: updates are of {plan.batch}, and a smaller --batch-size leaves out fewer"
-        )
-
-
-def _coarse(recipe: Recipe, count: int, classifier: Classifier) -> tuple[str, ...]:
-    """Of few pictures, one answer is more than may be lost."""
-    drop, one = recipe.max_accuracy_drop, 100 / count
-    if classifier.activation == "none" or one <= drop:
-        return ()
-    return (
-        f"of {count} pictures for choices one is {one:.2g} points, so --max-accuracy-drop {drop:g} "
-        "lets none be lost: more pictures, --val-share or a higher drop leaves room",
-    )
-
-
-def _copies(roll: Roll) -> tuple[str, ...]:
-    if not roll.copies:
-        return ()
-    return (
-        f"{roll.copies} of the {len(roll.image_ids)} pictures are copies of others under another "
-        "name, byte for byte: all of one picture are on the same side of the split",
-    )
 
 
 def _refuse_labels(recipe: Recipe, source: ImageSource) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from semaudit.errors import AuditError, UsageError, out_of_memory
+from semaudit.errors import AuditError, UsageError, did_you_mean, out_of_memory
 from semaudit.finetuning.plan import Plan
 from semaudit.finetuning.recipe import Recipe
 
@@ -34,6 +34,20 @@ def optimizer_of(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if getattr(made, "is_second_order", False):
         raise UsageError(f"--opt {recipe.opt} needs second derivatives, which are not taken here")
     return made
+
+
+def refuse_unknown(opt: str) -> None:
+    """Make sure, before any work, that timm knows an optimizer of this name.
+
+    Raises:
+        UsageError: it does not; names the nearest.
+    """
+    from timm.optim import list_optimizers
+
+    # timm takes names as it lists them, and any of them looking ahead.
+    name, known = opt.lower().removeprefix("lookahead_"), list_optimizers()
+    if name not in known:
+        raise UsageError(f"--opt {opt}: timm has no such optimizer{did_you_mean(name, known)}")
 
 
 def stepped(optimizer: Any, name: str) -> None:

@@ -13,7 +13,7 @@ from semaudit.audit import Audit, run
 from semaudit.comparing import Change, Comparison, compare
 from semaudit.comparing.document import Place
 from semaudit.comparing.files import write
-from semaudit.comparing.words import ALPHA, reading
+from semaudit.finetuning.chance import MEASURES, better, degenerated, worse
 from semaudit.finetuning.pictures import LEAST, Pictures
 from semaudit.images import ImageSource, TensorSource, as_float
 from semaudit.layout import ADVERSARIAL_FAMILY, ASIDE, NOISE_FLOOR_FAMILY
@@ -26,24 +26,14 @@ BEFORE, AFTER = "before", "after"
 BATTERY = ("standard", ADVERSARIAL_FAMILY)
 """What the audits run unless told otherwise."""
 
-_SHARED = (
-    *("channels_last", "torchcompile", "workers", "seed", "amp_dtype"),
+MEASURING = (
     *("select", "ignore", "at_ssim", "battery", "taxonomy", "gradients", "gradient_samples"),
-    *("worst_case", "worst_objective", "plugin", "max_unreadable"),
+    *("worst_case", "worst_objective", "max_unreadable"),
 )
+"""Settings of fine-tuning that say what its audits measure, and leave training as it is."""
+
+_SHARED = ("channels_last", "torchcompile", "workers", "seed", "amp_dtype", "plugin", *MEASURING)
 """Settings of fine-tuning that are those of its audits, too."""
-
-WORST_CASE = "worst-case "
-"""Goes before the name of what is worse in the worst case."""
-
-DEGENERATE = "degenerate"
-"""Stands among what is worse where the answers hardly depend on the picture any more."""
-
-AGREEMENT = "agreement"
-"""Stands among what is worse where too many answers are others than the original's."""
-
-_MEASURES = {"shift": "shift", "flip": "flip_rate", "gradient_turn": "gradient_turn"}
-"""What the means are called in the record, and in a comparison."""
 
 
 def audits_settings(resolved: Resolved, device: str) -> Resolved:
@@ -140,6 +130,7 @@ def compared(
         "paired": changes,
         "churn_of_clean": churn,
         "warnings": list(found.warnings),
+        "better": better(judged),
         "worse": [*worse(judged, may_change), *degenerated(found)],
     }
 
@@ -147,49 +138,6 @@ def compared(
 def _without_accuracy(found: Comparison) -> Comparison:
     changes = [each for each in found.changes if each.metric != "accuracy"]
     return found.model_copy(update={"changes": changes})
-
-
-def worse(found: Comparison, may_change: float | None = None) -> list[str]:
-    """What has got worse by more than chance.
-
-    Shift, flips and turn over unseen families (over all where none is unseen), shift and flips of
-    the worst case, and accuracy, by the 95 % intervals of the differences, picture by picture, or
-    by the sign test, as the intervals ask much of few pictures; the agreement with the original,
-    where more answers are others than may be, by the interval of that share.
-    """
-    unseen = found.change("shift", "held-out") is not None
-    place: Place = "held-out" if unseen else "all"
-    looked_at = {metric: found.change(metric, place) for metric in _MEASURES.values()}
-    for metric in ("shift", "flip_rate"):
-        looked_at[f"{WORST_CASE}{metric}"] = found.change(metric, "family", ADVERSARIAL_FAMILY)
-    looked_at["accuracy"] = found.change("accuracy", "clean")
-    measured = {name: each for name, each in looked_at.items() if each is not None}
-    lost = [name for name, each in measured.items() if _lost(each, len(measured))]
-    return lost if may_change is None or _agrees(found, may_change) else [*lost, AGREEMENT]
-
-
-def degenerated(found: Comparison) -> list[str]:
-    """A constant answer is perfectly continuous: no gain."""
-    return [DEGENERATE] if found.after.degenerate and not found.before.degenerate else []
-
-
-def _agrees(found: Comparison, may_change: float) -> bool:
-    answers = found.answers()
-    return answers is None or answers.churn.low is None or answers.churn.low <= may_change
-
-
-def _lost(change: Change, tests: int) -> bool:
-    """By the interval of the mean; or by the sign test, where the mean is on the same side.
-
-    The sign test is Bonferroni's, of so many tests. Accuracy, of which a part may be lost, needs
-    the interval.
-    """
-    said = reading(change)
-    if said != "mostly worse":
-        return said == "worse"
-    mean = change.difference.value
-    worse_mean = mean < 0 if change.higher_is_better else mean > 0
-    return worse_mean and change.metric != "accuracy" and change.p_value <= ALPHA / tests
 
 
 def side_by_side(found: Comparison) -> dict[str, Any]:
@@ -205,7 +153,7 @@ def side_by_side(found: Comparison) -> dict[str, Any]:
     }
     means = [
         {"metric": name, "families": group, **_mean(found.change(metric, *place))}
-        for name, metric in _MEASURES.items()
+        for name, metric in MEASURES.items()
         for group, place in groups.items()
         if found.change("shift", *place) is not None
     ]

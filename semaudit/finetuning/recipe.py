@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -14,6 +14,7 @@ from semaudit.finetuning.loss import Objective
 from semaudit.values import Positive, Strings, split
 
 Task = Literal["anchor", "ce", "weighted"]
+Sched = Literal["cosine", "tanh", "poly", "constant", "none"]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Above = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -73,9 +74,7 @@ class Recipe(BaseModel):
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None, description="learning rate of each layer, relative to the next"
     )
-    sched: Literal["cosine", "tanh", "poly", "constant", "none"] = Field(
-        "cosine", description="timm's learning rate schedule"
-    )
+    sched: Sched = Field("cosine", description="timm's learning rate schedule")
     warmup_epochs: NotNegative = Field(0.0, description="epochs in which the rate rises")
     min_lr: NotNegative = Field(0.0, description="where the schedule ends")
     epochs: Positive = Field(3, description="passes over the training pictures, in whole updates")
@@ -113,6 +112,9 @@ class Recipe(BaseModel):
         )
 
 
+_CHOICES = {"task": Task, "distance": Distance, "sched": Sched}
+
+
 def recipe_of(given: Mapping[str, Any]) -> Recipe:
     """Check what was given.
 
@@ -132,8 +134,13 @@ def _say(name: str, problems: list[Mapping[str, Any]]) -> str:
     if problems[0]["type"] == "extra_forbidden":
         return f"unknown setting {name!r}{did_you_mean(name, Recipe.model_fields)}"
     wrong = ", or ".join(dict.fromkeys(_should(each) for each in problems))
+    given = problems[0]["input"]
+    if name in _CHOICES:
+        choices = get_args(_CHOICES[name])
+        # The message names them, and the description would once more.
+        return f"--{name}: {given!r} is wrong{did_you_mean(str(given), choices)}: {wrong}"
     about = Recipe.model_fields[name].description
-    return f"--{name.replace('_', '-')}: {problems[0]['input']!r} is wrong: {wrong} ({about})"
+    return f"--{name.replace('_', '-')}: {given!r} is wrong: {wrong} ({about})"
 
 
 def _should(problem: Mapping[str, Any]) -> str:

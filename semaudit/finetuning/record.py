@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from semaudit.finetuning.bench import Bench
+from semaudit.finetuning.choosing import Choice
 from semaudit.finetuning.cost import passes_of
-from semaudit.finetuning.interpolation import Choice, Point
+from semaudit.finetuning.interpolation import Point
 from semaudit.finetuning.plan import Ended
 from semaudit.manifest import made_now
 
@@ -65,11 +66,7 @@ def record_of(
         },
         "kept": bench.kept,
         "frontier": [asdict(point) for point in points],
-        "choice": {
-            "improved": choice.point is not None,
-            "share": None if choice.point is None else choice.point.share,
-            "why": choice.why,
-        },
+        "choice": choice.stated(),
         "notes": [*bench.notes, *_notes(bench, ended)],
     }
 

@@ -18,7 +18,7 @@ from semaudit.files import appearing_file, check_file, refuse_undecodable
 from semaudit.finetuning.keeping import LOG, SEARCH, STATE
 from semaudit.finetuning.record import RECORD
 from semaudit.finetuning.student import weights_of
-from semaudit.folder import evidence_of, partial
+from semaudit.folder import evidence_beside, evidence_of, partial
 from semaudit.models import Classifier
 from semaudit.models.factory import is_factory
 from semaudit.models.preprocessing import timm_config
@@ -55,6 +55,7 @@ def check_earlier(out: Path, *, force: bool, resume: bool) -> None:
         UsageError: it is there already, or something of someone else's is.
     """
     _refuse_foreign(evidence_of(out), (RECORD,))
+    _refuse_foreign(evidence_beside(out), (RECORD,))
     _refuse_foreign(partial(out), (STATE, LOG, SEARCH))
     for each in (out, evidence_of(out)):
         if each.exists() and not force:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from semaudit.finetuning.bench import Bench
-from semaudit.finetuning.interpolation import Point, flips_no_more, keeps
+from semaudit.finetuning.choosing import flips_no_more, keeps
+from semaudit.finetuning.interpolation import Point
 from semaudit.finetuning.keeping import Log
 from semaudit.finetuning.loss import Objective
 from semaudit.finetuning.plan import Plan, Tick, Watch
@@ -115,7 +116,8 @@ def search(
     for updates, size in zip(planned, sizes, strict=True):
         arms = arms[:size]
         for index, arm in enumerate(arms):
-            watch(Tick(done, total, stage=f"searching alpha {arm.alpha:g}, lr {arm.lr:.2g}"))
+            stage = f"searching, run {done + 1} of {total}: alpha {arm.alpha:g}, lr {arm.lr:.2g}"
+            watch(Tick(done, total, stage=stage))
             arms[index] = seen[arm.alpha, arm.lr] = tried(bench, objective, arm, updates)
             done += 1
         arms.sort(key=lambda arm: (arm.shift, arm.alpha, arm.lr))

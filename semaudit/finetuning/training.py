@@ -119,8 +119,6 @@ class Trainer:
         why: str | None = None
         if self._late():  # of a run that went on
             return self._ended(self._out_of_time())
-        if not self.update:
-            self._log_validation(self._original)
         for batch in self._shares(self.plan.updates - self.update):
             sums = self._advance(batch, float(stop()))
             self.seconds = before + time.monotonic() - started
@@ -191,21 +189,29 @@ class Trainer:
         """One update; its sums, or None where the loss or a gradient is not finite."""
         if self._schedule is not None:
             self._schedule.step_update(self._place())
-        engine = self._engine
+        engine, first = self._engine, not self.update
         sums = self.stepper.take(batch, self.update, self.plan.batch)
         # What all must know rides along: one message an update.
         more = sums.new_tensor([stop, self.seconds if engine.main else 0.0])
         found: list[float] = engine.summed(torch.cat([sums, more])).tolist()
         engine.sum_gradients(self._weights)
         norm = float(engine.norm_of_gradients(self._weights, self.recipe.clip_grad))
-        if not math.isfinite(found[len(TERMS)]) or not (engine.scaled or math.isfinite(norm)):
+        finite = math.isfinite(found[len(TERMS)]) and (engine.scaled or math.isfinite(norm))
+        if finite:
+            self._step()
+        if first:  # no sooner: until an update worked, an earlier run's state stays
+            self.keep()
+            self._log.write(update=0, validation=self._original.means())
+        if not finite:
             return None
+        self._tell(found, norm)
+        return found
+
+    def _step(self) -> None:
         stepped(self._optimizer, self.recipe.opt)
         self.update += 1
         if self._average is not None:
             self._average.update(self._module, step=self.update)
-        self._tell(found, norm)
-        return found
 
     def _tell(self, sums: list[float], norm: float) -> None:
         count = max(sums[len(TERMS) + 1], 1.0)
@@ -234,14 +240,7 @@ class Trainer:
         if not math.isfinite(shift):
             return f"the answers on validation were not finite after update {self.update}"
         self._good = (self.update, self._current())
-        self._log_validation(answers)
+        self._log.write(update=self.update, validation=answers.means())
         self._told = replace(self._told, shift=shift)
         self._watch(self._told)
         return None
-
-    def _log_validation(self, answers: Answers) -> None:
-        measured = {"shift": answers.shift, "flips": answers.flips, "kept": answers.kept}
-        means = {name: float(values.mean()) for name, values in measured.items()}
-        # Embeddings have no flips, and JSON no word for that.
-        told = {name: mean for name, mean in means.items() if math.isfinite(mean)}
-        self._log.write(update=self.update, validation=told)

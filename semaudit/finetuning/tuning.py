@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,19 +15,21 @@ from semaudit.files import appearing_file
 from semaudit.finetuning import record
 from semaudit.finetuning.baselines import Baseline, run_baselines
 from semaudit.finetuning.bench import Bench
+from semaudit.finetuning.choosing import advice_on
 from semaudit.finetuning.engine import require_accelerate
 from semaudit.finetuning.entering import enter, still_kept
-from semaudit.finetuning.identity import identity_of
+from semaudit.finetuning.identity import changed, free_of, identity_of
 from semaudit.finetuning.idle import refuse_idle
 from semaudit.finetuning.interrupting import deferred
 from semaudit.finetuning.keeping import LOG, SEARCH, Keeper, Kept, Log
 from semaudit.finetuning.opening import open_bench, open_engine, refuse_no_pictures
+from semaudit.finetuning.optimizing import refuse_unknown
 from semaudit.finetuning.plan import Ended, Tick, Watch
-from semaudit.finetuning.proof import audits_settings
+from semaudit.finetuning.proof import MEASURING, audits_settings
 from semaudit.finetuning.recipe import Recipe, recipe_of
 from semaudit.finetuning.search import Found, found_of, recipe_for, search
-from semaudit.finetuning.writing import Desk, Outcome, chosen, write
-from semaudit.folder import evidence_of
+from semaudit.finetuning.writing import Desk, Outcome, chosen, target_of, write
+from semaudit.folder import to_go_on
 from semaudit.models import Classifier
 from semaudit.opening import Data, Model
 from semaudit.plots import require_matplotlib
@@ -59,7 +61,7 @@ class Tuned:
 
     @property
     def worse(self) -> list[str]:
-        """What is worse on the held-out pictures by more than chance, see `proof.worse`.
+        """What is worse on the held-out pictures by more than chance, see `chance.worse`.
 
         The choice was made on validation, and is not made again here.
         """
@@ -130,74 +132,86 @@ def run(
     require_accelerate()
     require_matplotlib()
     refuse_no_pictures(data, resolved)
+    refuse_unknown(recipe.opt)
     refuse_idle(recipe)
     with ExitStack() as held:
         engine = open_engine(resolved)
         enter(engine, held, out, model, force=force, resume=resume)
-        watch(Tick(0, 0, stage="reading pictures"))
-        bench = open_bench(model, data, resolved, recipe, engine)
-        keeper = Keeper.beside(out, identity_of(bench))
-        if force and not resume and bench.engine.main:
-            keeper.forget()
+        bench = open_bench(model, data, resolved, recipe, engine, watch)
+        audits = audits_settings(resolved, str(engine.device))
+        free = free_of(bench, audits.settings)
+        keeper = Keeper.beside(out, identity_of(bench), free, resume=resume)
         try:
-            return _carried_out(bench, keeper, resolved, out, resume, watch, started)
-        except BaseException:
-            if bench.engine.main and not keeper.holds:
-                keeper.forget()  # nothing in it that a run could go on with
-            raise
+            return _carried_out(bench, keeper, audits, out, watch, started)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_left(keeper, out)) from None
+        finally:
+            if engine.main:
+                keeper.tidy()
+
+
+def _left(keeper: Keeper, out: Path) -> str:
+    """What an interrupted run leaves, in words."""
+    if keeper.holds:
+        return f"what was done is kept in {keeper.folder}: {to_go_on(out)} goes on from there"
+    earlier = f", and {keeper.folder} is as it was" if keeper.holds_any else ""
+    return f"nothing of this run is kept{earlier}"
 
 
 def _carried_out(
     bench: Bench,
     keeper: Keeper,
-    resolved: Resolved,
+    audits: Resolved,
     out: Path,
-    resume: bool,
     watch: Watch,
     started: float,
 ) -> Tuned:
-    kept = keeper.load() if resume else None
-    bench, found = _searched(bench, keeper, resume, watch)
+    kept = keeper.load() if keeper.begun else None
+    bench, found = _searched(bench, keeper, watch)
     ended = _trained(bench, keeper, kept, watch)
     with still_kept(keeper, out):
         watch(Tick(ended.updates, ended.updates, stage="choosing weights"))
-        points, choice = bench.sweep(ended.weights, diverged=ended.diverged)
+        points, choice = bench.sweep(ended.weights, None if ended.updates else (0.0,))
         document = record.record_of(bench, ended, points, choice, time.monotonic() - started)
         document["search"] = None if found is None else asdict(found)
-        if kept is not None and kept.done:
-            document["notes"].append(
-                "training was done before: --resume went on with the choice and the proof"
-            )
+        searched = found is not None
+        document["advice"] = advice_on(choice, diverged=ended.diverged, searched=searched)
+        document["audits"] = audits.settings.model_dump(mode="json", include=set(MEASURING))
+        if kept is not None:
+            document["notes"] += _gone_on(keeper, kept)
         others: list[Baseline] = []
         if bench.recipe.baselines:
-            others, notes = run_baselines(bench, ended, searched=found is not None, watch=watch)
+            others, notes = run_baselines(bench, ended, searched=searched, watch=watch)
             document["baselines"] = [each.record(choice.point) for each in others]
             document["notes"] += notes
+        improved = choice.point is not None
+        folder = target_of(out, improved=improved)
         classifier = chosen(bench, ended.weights, choice, out.name)
         if bench.engine.main:
             outcome = Outcome(bench, points, choice, classifier, document, others)
-            settings = audits_settings(resolved, str(bench.engine.device))
             # Alone: the others do not wait for a proof that may take longer than they would be let.
-            write(outcome, Desk(out, keeper.folder, settings, watch))
-    improved = choice.point is not None
-    return Tuned(
-        classifier, out if improved else None, evidence_of(out), document, bench.engine.main
-    )
+            write(outcome, Desk(out, keeper.folder, audits, watch))
+    return Tuned(classifier, out if improved else None, folder, document, bench.engine.main)
 
 
-def _searched(
-    bench: Bench, keeper: Keeper, resume: bool, watch: Watch
-) -> tuple[Bench, Found | None]:
+def _gone_on(keeper: Keeper, kept: Kept) -> Iterator[str]:
+    """Notes on a run that was broken off."""
+    where = "with the choice and the proof" if kept.done else f"after update {kept.updates}"
+    yield f"the run was broken off, and --resume went on {where}"
+    yield from changed(kept.free, keeper.free)
+
+
+def _searched(bench: Bench, keeper: Keeper, watch: Watch) -> tuple[Bench, Found | None]:
     """The bench with alpha and learning rate found, where they are to be."""
     if bench.recipe.alpha != "auto":
         return bench, None
     path = keeper.folder / SEARCH
-    if resume and path.is_file():
+    if keeper.begun and path.is_file():
         found = _found_before(path)
     else:
         found = search(bench, bench.recipe.auto_time, watch=watch)
         if bench.engine.main:
-            keeper.folder.mkdir(parents=True, exist_ok=True)
+            keeper.begin()
             with appearing_file(path) as work:
                 work.write_text(json.dumps(record.plain(asdict(found))), "utf-8")
     return replace(bench, recipe=recipe_for(bench.recipe, found.best)), found

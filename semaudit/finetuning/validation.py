@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,6 +49,12 @@ class Answers:
     kept: Array
     entropy: Array
     view: View
+
+    def means(self) -> dict[str, float]:
+        """Those that are numbers: embeddings have no flips, and JSON no word for that."""
+        measured = {"shift": self.shift, "flips": self.flips, "kept": self.kept}
+        means = {name: float(values.mean()) for name, values in measured.items()}
+        return {name: mean for name, mean in means.items() if math.isfinite(mean)}
 
 
 @dataclass(frozen=True)

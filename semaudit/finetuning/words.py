@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from semaudit.comparing.words import ALPHA
-from semaudit.finetuning.proof import AGREEMENT, DEGENERATE
+from semaudit.finetuning.chance import AGREEMENT, DEGENERATE
 from semaudit.report.text import number, percent
 
 Line = tuple[str, str]
@@ -44,8 +44,6 @@ def told(record: dict[str, Any], folder: str, out: str) -> Iterator[Line]:
         yield f"note: {note}", "yellow"
     if training["stopped"]:
         yield f"stopped early: {training['stopped']}", "yellow"
-        if not training["updates"]:
-            yield "no update was left of training: what follows is of the original's weights", "red"
     if record["search"] is not None:
         best = record["search"]["best"]
         yield (
@@ -53,29 +51,40 @@ def told(record: dict[str, Any], folder: str, out: str) -> Iterator[Line]:
             f"{len(record['search']['arms'])} pairs in {record['search']['seconds']:.0f} s",
             "",
         )
-    improved = record["choice"]["improved"]
-    yield (
-        ("" if improved else "The original is kept: ") + record["choice"]["why"],
-        ("green" if improved else "red"),
-    )
+    yield from _choice(record)
     for each in record.get("baselines", []):
-        wins = "; it WINS over the continuity term on validation" if each["wins"] else ""
-        spent = f"{each['updates']} updates of {each['passes_a_picture']:.3g} passes a picture"
-        yield (
-            f"baseline {each['name']} ({spent}, to {training['updates']} of "
-            f"{training['passes_a_picture']:.3g}): {each['choice']['why']}{wins}",
-            "yellow" if wins else "",
-        )
-    if "held_out" in record:
-        yield from _proof(record["held_out"])
-    proven = [each for each in record.get("baselines", []) if "held_out" in each]
-    if proven:
-        pictures = proven[0]["held_out"]["pictures"]
-        yield f"On {pictures} held-out pictures, without the continuity term:", ""
-    yield from ((_instead(each), "") for each in proven)
-    if "held_out" in record:
-        yield f"Written: {out}", "dim"
+        yield _baseline(each, training)
+    held_out = record.get("held_out")
+    if held_out is not None:
+        yield from _proof(held_out)
+    yield from _without(record.get("baselines", []), held_out)
+    if held_out is not None:
+        yield from _verdict(held_out)
+        kept = "red" if held_out["worse"] else "dim"
+        yield f"Written{' all the same' * (kept == 'red')}: {out}", kept
     yield f"Evidence: {folder}", "dim"
+
+
+def _choice(record: dict[str, Any]) -> Iterator[Line]:
+    choice = record["choice"]
+    if choice["improved"]:
+        yield f"Chosen on validation: {choice['why']}", "green"
+        return
+    yield f"The original is kept: {choice['why']}", "red"
+    if record["advice"] is not None:
+        yield f"hint: {record['advice']}", "yellow"
+
+
+def _baseline(baseline: dict[str, Any], training: dict[str, Any]) -> Line:
+    wins = "; it WINS over the continuity term on validation" if baseline["wins"] else ""
+    spent = (
+        f"{baseline['updates']} updates at {baseline['passes_a_picture']:.3g} passes a picture, "
+        f"where the run made {training['updates']} at {training['passes_a_picture']:.3g}"
+    )
+    return (
+        f"baseline {baseline['name']} ({spent}): {baseline['choice']['why']}{wins}",
+        "yellow" if wins else "",
+    )
 
 
 def _proof(proof: dict[str, Any]) -> Iterator[Line]:
@@ -92,28 +101,84 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
             f"{proof['positive_flips']} newly right",
             "",
         )
-    for each in proof["paired"]:
-        along = each["metric"] in ("shift", "flip_rate") and each["place"] in ("all", "held-out")
-        judged = "accuracy_before" in proof and each["place"] == "clean"
-        if along or (judged and each["metric"] == "accuracy"):
-            low, high = each["difference"]["low"], each["difference"]["high"]
-            ends = [_end(end) for end in (low, high)]
-            shown = None not in (low, high) and (low > 0 or high < 0)
-            chance = "" if shown else _by_signs(each)
-            yield (
-                f"  {each['metric'].replace('_', ' ')}, {each['place']}: change "
-                f"{each['difference']['value']:+.4f}, paired 95 % interval "
-                f"{' to '.join(ends)}{chance}",
-                "" if shown else "yellow",
-            )
+    yield from (_paired(each, proof) for each in proof["paired"] if _is_told(each, proof))
     if all(row["before"] is None for row in proof["means"] if row["metric"] == "gradient_turn"):
         yield "  gradient turn: not measured, so it may have risen", "yellow"
     for each in proof.get("warnings", ()):
         yield f"  warning: {each}", "yellow"
-    for metric in proof["worse"]:
-        yield f"  {_OF_THEIR_OWN.get(metric) or _is_worse(metric)}", "red"
     if "agreement" in proof:
         yield f"  agreement with the original: {percent(proof['agreement'])}", ""
+
+
+def _is_told(change: dict[str, Any], proof: dict[str, Any]) -> bool:
+    if change["place"] == "clean":
+        return change["metric"] == "accuracy" and "accuracy_before" in proof
+    return change["metric"] in ("shift", "flip_rate") and change["place"] in ("all", "held-out")
+
+
+def _paired(change: dict[str, Any], proof: dict[str, Any]) -> Line:
+    low, high = change["difference"]["low"], change["difference"]["high"]
+    shown = None not in (low, high) and (low > 0 or high < 0)
+    # Where no family was trained under, all are held out.
+    unseen = change["place"] == "held-out" or not proof["seen_families"]
+    place = "clean" if change["place"] == "clean" else f"families {'held out' if unseen else 'all'}"
+    return (
+        f"  {change['metric'].replace('_', ' ')}, {place}: change "
+        f"{change['difference']['value']:+.4f}, paired 95 % interval {_end(low)} to {_end(high)}"
+        f"{'' if shown else _by_signs(change)}",
+        "" if shown else "yellow",
+    )
+
+
+def _verdict(proof: dict[str, Any]) -> Iterator[Line]:
+    for each in proof["worse"]:
+        yield f"Verdict: {_OF_THEIR_OWN.get(each) or _is_worse(each)}", "red"
+    if proof["worse"]:
+        return
+    better = [each.replace("_", " ") for each in proof["better"]]
+    if better:
+        yield (
+            f"Verdict: better on the held-out pictures in {', '.join(better)}, and worse in "
+            "nothing, by more than chance",
+            "green",
+        )
+    else:
+        yield (
+            "Verdict: inconclusive: nothing is better or worse by more than chance on the "
+            "held-out pictures; more of them tell more",
+            "yellow",
+        )
+
+
+def _without(baselines: Sequence[dict[str, Any]], main: dict[str, Any] | None) -> Iterator[Line]:
+    """What runs without the continuity term do to the held-out pictures."""
+    proven = [each for each in baselines if "held_out" in each]
+    if not proven:
+        return
+    yield (
+        f"On {proven[0]['held_out']['pictures']} held-out pictures, without the continuity term:",
+        "",
+    )
+    for each in baselines:
+        if "held_out" not in each:
+            yield f"  {each['name']}: the original, as nothing improved on validation", ""
+            continue
+        ahead = [] if main is None else _ahead(each["held_out"], main)
+        said = f"; AHEAD of the continuity term in {' and '.join(ahead)}" if ahead else ""
+        yield f"{_instead(each)}{said}", "yellow" if ahead else ""
+
+
+def _ahead(proof: dict[str, Any], main: dict[str, Any]) -> list[str]:
+    """In which means another run is ahead, over the families that the main run never saw."""
+    rows = {(row["metric"], row["families"]): row for row in _measured(main)}
+    return [
+        _metric(row)
+        for row in _measured(proof)
+        if row["families"] == "held out"
+        and row["metric"] in ("shift", "flip")
+        and (row["metric"], "held out") in rows
+        and row["after"] < rows[row["metric"], "held out"]["after"]
+    ]
 
 
 def _instead(baseline: dict[str, Any]) -> str:
@@ -155,10 +220,13 @@ def _is_worse(metric: str) -> str:
 
 def _by_signs(change: dict[str, Any]) -> str:
     """Where the interval shows nothing: whether the exact sign test does."""
+    if change["lower"] + change["higher"] == 0:
+        return ": no picture changed"
     if change["p_value"] > ALPHA:
-        return ": so few pictures do not show a change"
-    way = "rose" if change["higher"] > change["lower"] else "fell"
-    return f": it holds 0, yet by their number more pictures {way} than by chance (sign test)"
+        return ": it holds 0, so this may be chance"
+    rose = change["higher"] > change["lower"]
+    way = "better" if rose == change["higher_is_better"] else "worse"
+    return f": it holds 0, yet by the sign test more pictures got {way} than by chance"
 
 
 def _end(value: float | None) -> str:

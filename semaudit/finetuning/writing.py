@@ -13,13 +13,14 @@ from semaudit.audit import Audit
 from semaudit.finetuning import proof, record
 from semaudit.finetuning.baselines import Baseline
 from semaudit.finetuning.bench import Bench
+from semaudit.finetuning.choosing import Choice
 from semaudit.finetuning.drawing import draw_frontier
-from semaudit.finetuning.interpolation import Choice, Point
+from semaudit.finetuning.interpolation import Point
 from semaudit.finetuning.keeping import SEARCH, STATE
 from semaudit.finetuning.plan import Tick, Watch
 from semaudit.finetuning.saving import how_to_open, metadata_of, save
 from semaudit.finetuning.student import Weights
-from semaudit.folder import evidence_of, move_in
+from semaudit.folder import evidence_beside, evidence_of, move_in
 from semaudit.models import Classifier, weights_sha256
 from semaudit.settings import Resolved
 from semaudit.stream import Progress
@@ -74,6 +75,11 @@ def chosen(bench: Bench, tuned: Weights, choice: Choice, name: str) -> Classifie
     return replace(made, name=name, provenance=provenance)
 
 
+def target_of(out: Path, *, improved: bool) -> Path:
+    """Where the evidence goes: what is of earlier weights stays beside them."""
+    return evidence_of(out) if improved or not out.exists() else evidence_beside(out)
+
+
 def write(outcome: Outcome, desk: Desk) -> None:
     """Write everything. The document gets the proof, notes, and the name of the file."""
     bench, document = outcome.bench, outcome.document
@@ -90,7 +96,7 @@ def write(outcome: Outcome, desk: Desk) -> None:
         document["out"] = str(desk.out)
     elif desk.out.exists():
         document["notes"].append(
-            f"{desk.out} is of an earlier run, and was left as it is; the evidence is of this one"
+            f"{desk.out} and {evidence_of(desk.out)} are of an earlier run, and stay as they were"
         )
     record.write(desk.folder / record.RECORD, document)
     for each in desk.folder.glob("*.partial"):  # audits that were broken off, and run since
@@ -100,7 +106,7 @@ def write(outcome: Outcome, desk: Desk) -> None:
     if improved:  # last, right before the evidence takes its place: neither is to stand alone
         header = metadata_of(outcome.classifier, _names(bench), _origin(document))
         save(outcome.classifier.module, desk.out, header)
-    target = evidence_of(desk.out)
+    target = target_of(desk.out, improved=improved)
     move_in(desk.folder, target)
     for name in (STATE, SEARCH):  # what only a broken run needs: until here this was one
         (target / name).unlink(missing_ok=True)

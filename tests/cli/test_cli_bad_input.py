@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import resource
 import shutil
@@ -341,6 +342,15 @@ def test_bad_input_in_a_process_of_its_own(process: Run, tmp_path: Path) -> None
     assert (ended.code, ended.stdout) == (3, "")
     assert "did you mean 'resnet50'?" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_an_error_that_nobody_reads_keeps_its_exit_code() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "semaudit", "compare", "nowhere", "nor-here"]
+    ended = subprocess.run(command, stderr=writing, stdout=subprocess.DEVNULL, check=False)
+    os.close(writing)
+    assert ended.returncode == 3
 
 
 def test_pictures_that_are_not_there_are_said_before_a_model_is_opened(

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 import semaudit
 from semaudit.comparing.document import Change, Churn, Comparison, Side
 from semaudit.errors import AuditError, ModelError, SemauditError, UsageError
+from semaudit.finetuning.chance import degenerated, worse
 from semaudit.finetuning.changes import changes_of
 from semaudit.finetuning.parts import part_of
 from semaudit.finetuning.pictures import order_of, split
-from semaudit.finetuning.proof import degenerated, worse
 from semaudit.finetuning.recipe import Recipe
 from semaudit.finetuning.tuning import Tuned, finetune
 from semaudit.finetuning.words import told
@@ -197,7 +197,8 @@ def test_a_loss_that_is_not_finite_ends_at_the_last_good_state(tmp_path: Path) -
     ended = tuned(tmp_path / "a.safetensors", lr=1e12, opt="sgd", epochs=4)
     assert "not finite" in ended.record["training"]["stopped"]
     assert not ended.improved
-    assert "a smaller --lr" in ended.record["choice"]["why"]
+    assert ended.record["choice"]["why"] == "no update was left of training"
+    assert "a smaller --lr" in ended.record["advice"]
     for value in ended.classifier.module.state_dict().values():
         assert torch.isfinite(value.float()).all()
 
@@ -506,7 +507,7 @@ def test_a_worse_turn_or_worst_case_is_told_with_a_remedy(result: Tuned) -> None
     said = [line for line, _ in told({**result.record, "held_out": proof}, "folder", "file")]
     assert any("gradient turn is WORSE" in line and "--turn-penalty" in line for line in said)
     assert any("worst-case shift is WORSE" in line and "--perturb worst" in line for line in said)
-    assert "  the new model is DEGENERATE: a constant answer is no gain" in said
+    assert "Verdict: the new model is DEGENERATE: a constant answer is no gain" in said
     assert "  warning: no better than chance" in said
     assert any("--max-accuracy-drop allows" in line and "--val-share" in line for line in said)
     assert "  gradient turn: not measured, so it may have risen" in said

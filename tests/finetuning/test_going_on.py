@@ -60,8 +60,12 @@ def test_training_that_was_done_goes_on_with_the_choice(tmp_path: Path) -> None:
     assert "training" not in seen
     assert resumed.record["frontier"] == whole.record["frontier"]
     assert updates(resumed) == updates(whole) == [1, 2]
-    assert any("training was done before" in note for note in resumed.record["notes"])
-    assert not any("training was done before" in note for note in whole.record["notes"])
+    assert any(
+        "--resume went on with the choice and the proof" in note for note in resumed.record["notes"]
+    )
+    assert not any(
+        "--resume went on with the choice and the proof" in note for note in whole.record["notes"]
+    )
     with pytest.raises(UsageError, match=r"of a run that is done; --force starts afresh"):
         finetune(trained(), source(96), out, resume=True, **settings)
 
@@ -200,6 +204,95 @@ def test_weights_never_stand_without_their_evidence(
     resumed = finetune(trained(), source(240), out, resume=True, **settings)
     assert resumed.improved
     assert out.is_file()
+
+
+def test_a_state_stays_until_there_is_another(tmp_path: Path) -> None:
+    """Whoever starts afresh with a wrong flag, or thinks better of it, has lost nothing."""
+    out = tmp_path / "a.safetensors"
+    settings = {**QUICK, "steps": 6}
+    broken_off(out, "training", 3, trained(), source(96), **settings)
+    before = contents(partial(out))
+    with pytest.raises(UsageError, match="did you mean 'adamw'"):
+        finetune(trained(), source(96), out, force=True, opt="adamww", **settings)
+    for stage, more in (("searching", {"alpha": "auto", "auto_time": 1}), ("reading", {})):
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            finetune(
+                trained(), source(96), out, force=True, watch=stopping(stage), **settings, **more
+            )
+        assert contents(partial(out)) == before
+        if stage == "searching":
+            assert f"nothing of this run is kept, and {partial(out)} is as it was" in str(
+                stopped.value
+            )
+    resumed = finetune(trained(), source(96), out, resume=True, **settings)
+    assert updates(resumed) == list(range(1, 7))
+    assert "the run was broken off, and --resume went on after update 4" in resumed.record["notes"]
+
+
+def test_a_fresh_run_has_its_own_state_from_its_first_update_on(tmp_path: Path) -> None:
+    out = tmp_path / "a.safetensors"
+    settings = {**QUICK, "steps": 6}
+    broken_off(out, "training", 3, trained(), source(96), **settings)
+    (partial(out) / "search.json").write_text("{}", "utf-8")
+    seen: list[int] = []
+
+    def look(tick: Any) -> None:
+        if tick.stage == "training" and not seen:
+            state = torch.load(partial(out) / "state.pt", weights_only=True)
+            seen.append(state["updates"])
+            assert not (partial(out) / "search.json").exists()
+
+    finetune(trained(), source(96), out, force=True, watch=look, **settings)
+    assert seen == [1]
+
+
+def test_what_a_resumed_run_has_otherwise_is_noted(tmp_path: Path) -> None:
+    out = tmp_path / "a.safetensors"
+    broken_off(out, "choosing", 0, trained(), source(96), **QUICK, baselines=True)
+    other = {**QUICK, "max_accuracy_drop": 100, "select": ("brightness", "contrast")}
+    resumed = finetune(trained(), source(96), out, resume=True, **other)
+    said = "when the run was broken off, and is"
+    assert [note for note in resumed.record["notes"] if said in note] == [
+        f"--max-accuracy-drop was 0.5 {said} 100.0 now",
+        f"--baselines was True {said} not given now",
+        f"--select was brightness {said} brightness contrast now",
+    ]
+    assert resumed.record["audits"]["select"] == ["brightness", "contrast"]
+
+
+def test_where_nothing_improves_earlier_weights_keep_their_evidence(tmp_path: Path) -> None:
+    out = tmp_path / "a.safetensors"
+    settings = {**QUICK, "lr": 1e-3, "alpha": 20, "epochs": 4, "max_accuracy_drop": 100}
+    first = finetune(trained(), source(240), out, **settings)
+    assert first.improved
+    before = contents(first.folder), out.read_bytes()
+    for _ in range(2):
+        second = finetune(trained(), source(240), out, force=True, **{**settings, "lr": 1e-30})
+        assert not second.improved
+        assert second.folder == tmp_path / "a.unimproved.finetune"
+        assert (contents(first.folder), out.read_bytes()) == before
+        assert json.loads((second.folder / "finetune.json").read_text("utf-8"))["choice"][
+            "improved"
+        ] is False  # fmt: skip
+    (second.folder / "finetune.json").unlink()
+    with pytest.raises(UsageError, match=r"a\.unimproved\.finetune is of no earlier run"):
+        finetune(trained(), source(240), out, force=True, **settings)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Of every file in it."""
+    files = (each for each in folder.rglob("*") if each.is_file())
+    return {str(each.relative_to(folder)): each.read_bytes() for each in files}
+
+
+def stopping(stage: str) -> Any:
+    """A watch that interrupts at a stage."""
+
+    def watch(tick: Any) -> None:
+        if tick.stage.startswith(stage):
+            raise KeyboardInterrupt
+
+    return watch
 
 
 def test_an_earlier_result_in_the_way_of_a_resume_is_told_with_both_flags(tmp_path: Path) -> None:

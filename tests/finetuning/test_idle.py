@@ -15,8 +15,12 @@ from semaudit.finetuning.recipe import Recipe, recipe_of
     ("idle", "why", "in_use"),
     [
         ({"anchor_weight": 0.5}, "only --task weighted weighs", {"task": "weighted"}),
-        ({"momentum": 0.9}, "--opt takes none", {"opt": "sgd"}),
-        ({"momentum": 0.9, "opt": "lookahead_adam"}, "--opt takes none", {"opt": "lookahead_sgd"}),
+        ({"momentum": 0.9}, "that --opt has no momentum", {"opt": "sgd"}),
+        (
+            {"momentum": 0.9, "opt": "lookahead_adam"},
+            "that --opt has no momentum",
+            {"opt": "lookahead_sgd"},
+        ),
         ({"worst_radius": "8/255"}, "--perturb does not name worst", {"perturb": "worst"}),
         ({"worst_steps": 3}, "--perturb does not name worst", {"perturb": ("quick", "worst")}),
         (
@@ -26,7 +30,7 @@ from semaudit.finetuning.recipe import Recipe, recipe_of
         ),
         ({"epochs": 3, "steps": 9}, "--steps says how long", {"steps": None}),
         ({"model_ema_decay": 0.9}, "--model-ema is not given", {"model_ema": True}),
-        ({"auto_time": 60}, "--alpha is no auto", {"alpha": "auto"}),
+        ({"auto_time": 60}, "--alpha is not auto", {"alpha": "auto"}),
         ({"min_lr": 1e-6, "sched": "none"}, "that --sched ends as it begins", {"sched": "poly"}),
         (
             {"warmup_epochs": 1, "sched": "none"},

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from semaudit.finetuning.interpolation import Point, between, choose, interpolated, statistics_from
+from semaudit.finetuning.choosing import Choice, advice_on, choose
+from semaudit.finetuning.interpolation import Point, between, interpolated, statistics_from
 from semaudit.finetuning.student import batch_norms, weights_of, with_weights
 from semaudit.models import load
 
@@ -45,11 +46,32 @@ def test_the_original_is_kept_and_the_reason_said(changed: dict[str, Any], said:
 
 
 def test_the_advice_is_not_to_train_harder_where_training_diverged() -> None:
-    points = [ORIGINAL, point(gain_low=-1e-6)]
-    assert "a larger --lr" in choose(points, 0.5, "accuracy").why
-    diverged = choose(points, 0.5, "accuracy", diverged=True).why
+    choice = choose([ORIGINAL, point(gain_low=-1e-6)], 0.5, "accuracy")
+    assert "a larger --lr" in advised(choice)
+    diverged = advised(choice, diverged=True)
     assert "larger --lr" not in diverged
     assert "a smaller --lr, or --clip-grad" in diverged
+
+
+def test_the_advice_fits_what_was_done() -> None:
+    missed = point(gain_low=-1e-6)
+    overshot = choose([ORIGINAL, missed, replace(missed, share=1.0, shift=0.5)], 0.5, "accuracy")
+    assert "a smaller --lr" in advised(overshot)
+    for choice in (overshot, choose([ORIGINAL, missed], 0.5, "accuracy")):
+        searched = advised(choice, searched=True)
+        assert "--alpha auto" not in searched
+        assert "--lr" not in searched
+        assert "--auto-time" in searched
+    untrained = choose([ORIGINAL], 0.5, "accuracy")
+    assert untrained.why == "no update was left of training"
+    for choice in (untrained, choose([ORIGINAL, point()], 0.5, "accuracy")):
+        assert advice_on(choice, diverged=False, searched=False) is None
+
+
+def advised(choice: Choice, *, diverged: bool = False, searched: bool = False) -> str:
+    said = advice_on(choice, diverged=diverged, searched=searched)
+    assert said is not None
+    return said
 
 
 def test_flips_that_are_none_do_not_count() -> None:

@@ -54,7 +54,7 @@ Task = Annotated[
 ]
 AnchorWeight = Annotated[
     float | None,
-    typer.Option(help="With weighted: the anchor's share; 0.5.", rich_help_panel=_LOSS),
+    typer.Option(help="With weighted: the anchor's share. Default: 0.5.", rich_help_panel=_LOSS),
 ]
 TaskOnChanged = Annotated[
     bool | None,
@@ -67,7 +67,8 @@ TaskOnChanged = Annotated[
 Alpha = Annotated[
     str | None,
     typer.Option(
-        help="Weight of the continuity term, or auto, which searches it and the learning rate; 5.",
+        help="Weight of the continuity term, or auto, which searches it and the learning rate "
+        "around --lr. Default: 5.",
         rich_help_panel=_LOSS,
     ),
 ]
@@ -75,13 +76,15 @@ Distance = Annotated[
     str | None,
     typer.Option(
         help="Between clean and changed answers: jsd, kl, prob, logit, cosine (of features) or "
-        "jsd-views (of all views at once, as AugMix); jsd.",
+        "jsd-views (of all views at once, as AugMix). Default: jsd.",
         rich_help_panel=_LOSS,
     ),
 ]
 Views = Annotated[
     int | None,
-    typer.Option(help="Changed forms of each picture in a step; 1.", rich_help_panel=_LOSS),
+    typer.Option(
+        help="Changed forms of each picture in a step. Default: 1.", rich_help_panel=_LOSS
+    ),
 ]
 DetachClean = Annotated[
     bool | None,
@@ -101,33 +104,38 @@ GenericReach = Annotated[
     str | None,
     typer.Option(
         help="Of generic, its largest displacement (of the shorter side), filter, colour curve and "
-        "band noise (of full scale); 0.02,0.35,0.12,0.08.",
+        "band noise (of full scale). Default: 0.02,0.35,0.12,0.08.",
         rich_help_panel=_LOSS,
     ),
 ]
 WorstRadius = Annotated[
     str | None,
-    typer.Option(help="Of worst, in L-infinity, of full scale; 4/255.", rich_help_panel=_LOSS),
+    typer.Option(
+        help="Of worst, in L-infinity, of full scale. Default: 4/255.", rich_help_panel=_LOSS
+    ),
 ]
 WorstSteps = Annotated[
-    int | None, typer.Option(help="Of worst: gradients a picture; 3.", rich_help_panel=_LOSS)
+    int | None,
+    typer.Option(help="Of worst: gradients a picture. Default: 3.", rich_help_panel=_LOSS),
 ]
 GradientPenalty = Annotated[
     float | None,
-    typer.Option(help="Weight of the squared input gradient; 0.", rich_help_panel=_LOSS),
+    typer.Option(help="Weight of the squared input gradient. Default: 0.", rich_help_panel=_LOSS),
 ]
 TurnPenalty = Annotated[
     float | None,
     typer.Option(
         help="Weight of the gradient turn under generic changes that displace nothing, at a "
-        "quarter of the pictures; 0.",
+        "quarter of the pictures. Default: 0.",
         rich_help_panel=_LOSS,
     ),
 ]
 Opt = Annotated[
-    str | None, typer.Option(help="timm's optimizer; adamw.", rich_help_panel=_TRAINING)
+    str | None, typer.Option(help="timm's optimizer. Default: adamw.", rich_help_panel=_TRAINING)
 ]
-Lr = Annotated[float | None, typer.Option(help="Learning rate; 0.0001.", rich_help_panel=_TRAINING)]
+Lr = Annotated[
+    float | None, typer.Option(help="Learning rate. Default: 0.0001.", rich_help_panel=_TRAINING)
+]
 WeightDecay = Annotated[float | None, typer.Option(help="Default: 0.", rich_help_panel=_TRAINING)]
 Momentum = Annotated[float | None, typer.Option(help="Default: 0.9.", rich_help_panel=_TRAINING)]
 LayerDecay = Annotated[
@@ -139,21 +147,23 @@ LayerDecay = Annotated[
 Sched = Annotated[
     str | None,
     typer.Option(
-        help="timm's schedule: cosine, tanh, poly, constant or none; cosine.",
+        help="timm's schedule: cosine, tanh, poly, constant or none. Default: cosine.",
         rich_help_panel=_TRAINING,
     ),
 ]
 WarmupEpochs = Annotated[
     float | None,
-    typer.Option(help="Epochs in which the rate rises; 0.", rich_help_panel=_TRAINING),
+    typer.Option(help="Epochs in which the rate rises. Default: 0.", rich_help_panel=_TRAINING),
 ]
 MinLr = Annotated[
-    float | None, typer.Option(help="Where the schedule ends; 0.", rich_help_panel=_TRAINING)
+    float | None,
+    typer.Option(help="Where the schedule ends. Default: 0.", rich_help_panel=_TRAINING),
 ]
 Epochs = Annotated[
     int | None,
     typer.Option(
-        help="Passes over the training pictures, in whole updates; 3.", rich_help_panel=_TRAINING
+        help="Passes over the training pictures, in whole updates. Default: 3.",
+        rich_help_panel=_TRAINING,
     ),
 ]
 Steps = Annotated[
@@ -171,13 +181,15 @@ BatchSize = Annotated[
     typer.Option(
         "--batch-size",
         "-b",
-        help="Pictures in a forward, of all processes together; 32.",
+        help="Pictures in a forward, of all processes together. Default: 32.",
         rich_help_panel=_TRAINING,
     ),
 ]
 GradAccumSteps = Annotated[
     int | None,
-    typer.Option(help="Forwards whose gradients make one update; 1.", rich_help_panel=_TRAINING),
+    typer.Option(
+        help="Forwards whose gradients make one update. Default: 1.", rich_help_panel=_TRAINING
+    ),
 ]
 ClipGrad = Annotated[
     float | None, typer.Option(help="Largest norm of the gradient.", rich_help_panel=_TRAINING)
@@ -197,31 +209,38 @@ ModelEma = Annotated[
     ),
 ]
 ModelEmaDecay = Annotated[
-    float | None, typer.Option(help="Of that; 0.998.", rich_help_panel=_TRAINING)
+    float | None,
+    typer.Option(help="How slowly it moves. Default: 0.998.", rich_help_panel=_TRAINING),
 ]
 MaxAccuracyDrop = Annotated[
     float | None,
     typer.Option(
         help="Percentage points of validation accuracy (without labels: of agreement with the "
-        "original) that may be lost; 0.5.",
+        "original) that may be lost. Default: 0.5.",
         rich_help_panel=_CHOICE,
     ),
 ]
 ValShare = Annotated[
     float | None,
-    typer.Option(help="Share of the pictures for every choice; 0.2.", rich_help_panel=_CHOICE),
+    typer.Option(
+        help="Share of the pictures for every choice. Default: 0.2.", rich_help_panel=_CHOICE
+    ),
 ]
 HeldOut = Annotated[
     float | None,
-    typer.Option(help="Share of the pictures for the proof; 0.25.", rich_help_panel=_CHOICE),
+    typer.Option(
+        help="Share of the pictures for the proof. Default: 0.25.", rich_help_panel=_CHOICE
+    ),
 ]
 ValDraws = Annotated[
     int | None,
-    typer.Option(help="Changed forms of each picture in validation; 4.", rich_help_panel=_CHOICE),
+    typer.Option(
+        help="Changed forms of each picture in validation. Default: 4.", rich_help_panel=_CHOICE
+    ),
 ]
 AutoTime = Annotated[
     float | None,
-    typer.Option(help="Seconds that --alpha auto may take; 600.", rich_help_panel=_CHOICE),
+    typer.Option(help="Seconds that --alpha auto may take. Default: 600.", rich_help_panel=_CHOICE),
 ]
 Baselines = Annotated[
     bool | None,
