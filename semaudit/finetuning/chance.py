@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from semaudit.comparing import Change, Comparison
 from semaudit.comparing.document import Place
 from semaudit.comparing.words import ALPHA, reading
 from semaudit.layout import ADVERSARIAL_FAMILY
+
+Way = Literal["better", "worse"]
 
 WORST_CASE = "worst-case "
 """Goes before the name of what is worse in the worst case."""
@@ -28,14 +32,18 @@ def worse(found: Comparison, may_change: float | None = None) -> list[str]:
     by the sign test, as the intervals ask much of few pictures; the agreement with the original,
     where more answers are others than may be, by the interval of that share.
     """
-    measured = _looked_at(found)
-    lost = [name for name, each in measured.items() if _lost(each, len(measured))]
+    lost = _changed(found, "worse")
     return lost if may_change is None or _agrees(found, may_change) else [*lost, AGREEMENT]
 
 
 def better(found: Comparison) -> list[str]:
-    """What has got better, by the 95 % intervals of the differences, of what may be worse."""
-    return [name for name, each in _looked_at(found).items() if reading(each) == "better"]
+    """What has got better by more than chance, of what may be worse, and by the same tests."""
+    return _changed(found, "better")
+
+
+def _changed(found: Comparison, way: Way) -> list[str]:
+    measured = _looked_at(found)
+    return [name for name, each in measured.items() if _shows(each, way, len(measured))]
 
 
 def _looked_at(found: Comparison) -> dict[str, Change]:
@@ -59,15 +67,16 @@ def _agrees(found: Comparison, may_change: float) -> bool:
     return answers is None or answers.churn.low is None or answers.churn.low <= may_change
 
 
-def _lost(change: Change, tests: int) -> bool:
+def _shows(change: Change, way: Way, tests: int) -> bool:
     """By the interval of the mean; or by the sign test, where the mean is on the same side.
 
     The sign test is Bonferroni's, of so many tests. Accuracy, of which a part may be lost, needs
     the interval.
     """
     said = reading(change)
-    if said != "mostly worse":
-        return said == "worse"
-    mean = change.difference.value
-    worse_mean = mean < 0 if change.higher_is_better else mean > 0
-    return worse_mean and change.metric != "accuracy" and change.p_value <= ALPHA / tests
+    if said != f"mostly {way}":
+        return said == way
+    rose = change.difference.value > 0
+    got: Way = "better" if rose == change.higher_is_better else "worse"
+    moved = change.difference.value != 0 and got == way
+    return moved and change.metric != "accuracy" and change.p_value <= ALPHA / tests

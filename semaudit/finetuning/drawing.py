@@ -1,10 +1,10 @@
-"""The frontier as a picture: what is kept against the shift, a dot for each weight in between."""
+"""The frontier as a picture: what is kept, and flips, against the shift; a dot a share."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from semaudit.report.text import printable
 _ROOM = 40, 24
 """Pixels that the name of a dot takes."""
 
+_LEAST = 0.01
+"""Of a value: the least range that is shown of it, so that no rounding looks like a change."""
+
 
 def draw_frontier(
     points: Sequence[Point], chosen: Point | None, what: str, title: str, path: Path
@@ -22,7 +25,7 @@ def draw_frontier(
 
     Args:
         points: the first is the original.
-        chosen: what is shipped, if anything.
+        chosen: what is shipped; None: the original is kept.
         what: the name of what is kept.
         title: of the picture.
         path: where to.
@@ -30,34 +33,50 @@ def draw_frontier(
     # Not pyplot, which would choose a window system and keep every figure.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 4.8), dpi=150, layout="constrained")
-    axes = figure.subplots()
     shown = [point for point in points if math.isfinite(point.shift)]
-    axes.plot([p.shift for p in shown], [100 * p.kept for p in shown], "o-", color="#4477aa")
-    _name(axes, shown, chosen)
-    if chosen is not None:
-        (ring,) = axes.plot([chosen.shift], [100 * chosen.kept], "o", label="shipped")
+    marked, said = (0.0, "the original is kept") if chosen is None else (chosen.share, "shipped")
+    panels = [(f"{what}, %", [100 * point.kept for point in shown])]
+    if not any(math.isnan(point.flips) for point in shown):  # as of embeddings
+        panels.append(("flips, %", [100 * point.flips for point in shown]))
+    figure = Figure(figsize=(6.4, 2 + 2.6 * len(panels)), dpi=150, layout="constrained")
+    every = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+    shifts = [point.shift for point in shown]
+    for axes, (label, heights) in zip(every, panels, strict=True):
+        axes.plot(shifts, heights, "o-", color="#4477aa")
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+        axes.ticklabel_format(useOffset=False, style="plain")
+        _widen(axes, shifts, heights)
+        places = {
+            point.share: (point.shift, height) for point, height in zip(shown, heights, strict=True)
+        }
+        (ring,) = axes.plot(*([each] for each in places[marked]), "o", label=said)
         ring.set(markersize=13, fillstyle="none", color="#cc3311")
-        axes.legend()
-    axes.set_xlabel("mean shift on validation, bits (left is more continuous)")
-    axes.set_ylabel(f"{what}, %")
-    axes.grid(alpha=0.3)
+        _name(axes, places, marked)
+    every[0].legend()
+    every[-1].set_xlabel("mean shift on validation, bits (left is more continuous)")
     with warnings.catch_warnings():
         # A name may have letters that the font lacks.
         warnings.simplefilter("ignore", UserWarning)
-        axes.set_title(printable(title), parse_math=False, fontsize=10)
+        every[0].set_title(printable(title), parse_math=False, fontsize=10)
         figure.savefig(path, format="png")
 
 
-def _name(axes: Any, points: Sequence[Point], chosen: Point | None) -> None:
+def _widen(axes: Any, shifts: Sequence[float], heights: Sequence[float]) -> None:
+    """Leave room about the dots, and for more than their last digits."""
+    for values, limit in ((shifts, axes.set_xlim), (heights, axes.set_ylim)):
+        if values:
+            low, high = min(values), max(values)
+            room = max(0.08 * (high - low), _LEAST * max(abs(high), _LEAST))
+            limit(low - room, high + room)
+
+
+def _name(axes: Any, places: Mapping[float, tuple[float, float]], marked: float) -> None:
     """Name the dots by their shares: both ends and the choice, then all that hide no other name."""
-    first = [*points[:1], *([] if chosen is None else [chosen]), *points[-1:]]
     taken: list[tuple[float, float]] = []
-    axes.autoscale_view()  # matplotlib puts the limits off, on which places in pixels depend
-    for point in (*first, *points):
-        place = point.shift, 100 * point.kept
-        x, y = axes.transData.transform(place)
+    for share in (min(places), marked, max(places), *places):
+        x, y = axes.transData.transform(places[share])
         if any(abs(x - left) < _ROOM[0] and abs(y - low) < _ROOM[1] for left, low in taken):
             continue
         taken.append((x, y))
-        axes.annotate(f"{point.share:g}", place, xytext=(4, 4), textcoords="offset points")
+        axes.annotate(f"{share:g}", places[share], xytext=(4, 4), textcoords="offset points")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,17 @@ from semaudit.finetuning.interpolation import Point
 
 pytest.importorskip("matplotlib")
 
+NAN = float("nan")
+
 
 def point(share: float, shift: float, kept: float) -> Point:
-    return Point(share, shift, 0.1, kept, 100 * (1 - kept), 1.0, 0.01)
+    return Point(share, shift, NAN, kept, 100 * (1 - kept), 1.0, 0.01)
 
 
 def named(
     points: list[Point], chosen: Point | None, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[str]:
-    """The shares that are written beside dots."""
+    """The shares that are written beside dots, of points with no flips in one panel alone."""
     from matplotlib.axes import Axes
 
     names: list[str] = []
@@ -58,3 +61,24 @@ def test_names_that_have_room_are_there(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_is_not_finite_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     points = [point(0, 1.0, 1.0), point(1, float("nan"), 0.0)]
     assert named(points, None, tmp_path / "frontier.png", monkeypatch) == ["0"]
+
+
+def test_flips_have_a_panel_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [replace(point(each, 1 - each, 0.9), flips=0.1 * each) for each in (0.0, 0.5, 1.0)]
+    found = named(points, points[1], tmp_path / "frontier.png", monkeypatch)
+    assert sorted(found) == ["0", "0", "0.5", "0.5", "1", "1"]
+
+
+def test_axes_show_no_more_than_a_change_of_rounding_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.figure import Figure
+
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    points = [point(each, 0.025 + 1e-12 * each, 0.9583) for each in (0.0, 1.0)]
+    draw_frontier(points, None, "accuracy", "a title", tmp_path / "frontier.png")
+    (axes,) = drawn[0].axes
+    low, high = axes.get_xlim()
+    assert high - low > 1e-4
+    assert [each.get_text() for each in axes.get_legend().get_texts()] == ["the original is kept"]

@@ -12,9 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import semaudit
-from semaudit.comparing.document import Change, Churn, Comparison, Side
 from semaudit.errors import AuditError, ModelError, SemauditError, UsageError
-from semaudit.finetuning.chance import degenerated, worse
 from semaudit.finetuning.changes import changes_of
 from semaudit.finetuning.parts import part_of
 from semaudit.finetuning.pictures import order_of, split
@@ -23,7 +21,6 @@ from semaudit.finetuning.tuning import Tuned, finetune
 from semaudit.finetuning.words import told
 from semaudit.folder import partial
 from semaudit.images import TensorSource
-from semaudit.report.document import Interval
 
 from .gratings import ARCH, CLASSES, Shards, gratings, source, trained, written
 
@@ -382,55 +379,6 @@ def test_an_earlier_result_outlives_a_run_that_gains_nothing(tmp_path: Path) -> 
     assert any("of an earlier run" in note for note in ended.record["notes"])
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "higher", "found"),
-    [
-        (0.01, 0.2, False, ["shift"]),
-        (-0.01, 0.2, False, []),
-        (-0.2, -0.01, False, []),
-        (-0.2, -0.01, True, ["shift"]),
-        (0.01, None, None, []),
-    ],
-)
-def test_what_is_worse_by_more_than_chance_is_told(
-    low: float | None, high: float | None, higher: bool | None, found: list[str]
-) -> None:
-    difference = Interval(value=0.0, low=low, high=high, n=9)
-    change = Change(
-        metric="shift", place="all", name="all", before=0.1, after=0.1, difference=difference,
-        relative=0.0, lower=1, higher=1, p_value=1.0, higher_is_better=higher,
-    )  # fmt: skip
-    comparison = Comparison.model_construct(changes=[change], seen=[])
-    assert worse(comparison) == found
-    searched = change.model_copy(update={"place": "family", "name": "adversarial"})
-    comparison = Comparison.model_construct(changes=[searched], seen=[])
-    assert worse(comparison) == [f"worst-case {each}" for each in found]
-
-
-@pytest.mark.parametrize(
-    ("value", "p_value", "found"),
-    [
-        (0.05, 1e-9, ["shift"]),
-        (-0.01, 1e-9, []),  # most rose by little, few fell by much
-        (0.05, 0.04, []),  # of two tests
-    ],
-)
-def test_what_the_sign_test_alone_shows_is_worse_too(
-    value: float, p_value: float, found: list[str]
-) -> None:
-    difference = Interval(value=value, low=-0.1, high=0.2, n=60)
-    change = Change(
-        metric="shift", place="all", name="all", before=0.1, after=0.1 + value,
-        difference=difference, relative=0.5, lower=2, higher=58, p_value=p_value,
-        higher_is_better=False,
-    )  # fmt: skip
-    calm = {"lower": 30, "higher": 30, "p_value": 1.0, "metric": "flip_rate"}
-    comparison = Comparison.model_construct(
-        changes=[change, change.model_copy(update=calm)], seen=[]
-    )
-    assert worse(comparison) == found
-
-
 def test_what_moves_pictures_alike_is_seen_whatever_its_family_is_called(tmp_path: Path) -> None:
     assert "sequence" in changes_of(Recipe(perturb=("geometric",))).seen
     battery = tmp_path / "mine.yaml"
@@ -442,63 +390,12 @@ def test_what_moves_pictures_alike_is_seen_whatever_its_family_is_called(tmp_pat
     assert changes_of(Recipe()).seen == ()
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "found"),
-    [(None, "the output is the same", ["degenerate"]), (None, None, []), ("same", "same", [])],
-)
-def test_a_model_that_has_become_degenerate_is_no_gain(
-    before: str | None, after: str | None, found: list[str]
-) -> None:
-    sides = {"before": Side.model_construct(degenerate=before)}
-    sides["after"] = Side.model_construct(degenerate=after)
-    assert degenerated(Comparison.model_construct(**sides)) == found
-
-
 def test_warnings_of_the_audits_are_kept(tmp_path: Path) -> None:
     torch.manual_seed(0)
     untrained = timm.create_model(ARCH, num_classes=CLASSES)
     settings = {**QUICK, "lr": 1e-2, "alpha": 100, "epochs": 4, "max_accuracy_drop": 100}
     ended = finetune(untrained, source(96), tmp_path / "a.safetensors", **settings)
     assert ended.record["held_out"]["warnings"]
-
-
-def test_what_is_worse_counts_where_every_family_was_trained_under() -> None:
-    difference = Interval(value=0.1, low=0.05, high=0.2, n=9)
-    change = Change(
-        metric="shift", place="all", name="all", before=0.1, after=0.2, difference=difference,
-        relative=1.0, lower=0, higher=9, p_value=0.01, higher_is_better=False,
-    )  # fmt: skip
-    comparison = Comparison.model_construct(changes=[change], seen=["photometric"])
-    assert worse(comparison) == ["shift"]
-    unseen = change.model_copy(
-        update={
-            "place": "held-out",
-            "name": "held-out",
-            "difference": Interval(value=0.0, low=-0.1, high=0.1, n=9),
-        }
-    )
-    comparison = Comparison.model_construct(changes=[change, unseen], seen=["photometric"])
-    assert worse(comparison) == []
-
-
-@pytest.mark.parametrize(
-    ("low", "may_change", "found"),
-    [
-        (0.04, 0.03, ["agreement"]),
-        (0.02, 0.03, []),
-        (None, 0.03, []),
-        (0.04, None, []),  # labels judge
-    ],
-)
-def test_more_other_answers_than_allowed_are_told(
-    low: float | None, may_change: float | None, found: list[str]
-) -> None:
-    share = Interval(value=0.08, low=low, high=0.2, n=100)
-    churn = Churn(
-        place="clean", name="clean", churn=share, negative_flips=None, positive_flips=None
-    )
-    comparison = Comparison.model_construct(changes=[], churn=[churn], seen=[])
-    assert worse(comparison, may_change) == found
 
 
 def test_a_worse_turn_or_worst_case_is_told_with_a_remedy(result: Tuned) -> None:
