@@ -65,7 +65,9 @@ def _free(bench: Bench) -> set[str]:
 def _said(value: object) -> str:
     if isinstance(value, list):
         return " ".join(str(each) for each in value) or "none"
-    return "not given" if value is None or value is False else str(value)
+    if value is None or isinstance(value, bool):
+        return "given" if value else "not given"
+    return str(value)
 
 
 def _probes(bench: Bench) -> list[str]:

@@ -96,6 +96,7 @@ def finetune(
 
     Raises:
         SemauditError: see `semaudit.errors`.
+        KeyboardInterrupt: it was asked to stop; says what is kept.
     """
     recipe, others = parted(settings)
     names = {"model": model, "data": data}

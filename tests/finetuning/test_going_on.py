@@ -254,7 +254,7 @@ def test_what_a_resumed_run_has_otherwise_is_noted(tmp_path: Path) -> None:
     said = "when the run was broken off, and is"
     assert [note for note in resumed.record["notes"] if said in note] == [
         f"--max-accuracy-drop was 0.5 {said} 100.0 now",
-        f"--baselines was True {said} not given now",
+        f"--baselines was given {said} not given now",
         f"--select was brightness {said} brightness contrast now",
     ]
     assert resumed.record["audits"]["select"] == ["brightness", "contrast"]
