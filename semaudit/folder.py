@@ -169,7 +169,8 @@ def evidence_of(out: Path) -> Path:
 
 def evidence_beside(out: Path) -> Path:
     """Where it goes where nothing improved, and ``out`` is of an earlier run, whose own stays."""
-    return evidence_of(out).with_suffix(".unimproved.finetune")
+    own = evidence_of(out)
+    return own.with_name(f"{own.name}.unimproved")  # which is no other result's
 
 
 def to_go_on(out: Path) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -69,6 +71,9 @@ app.add_typer(probes.app, name="probes")
 
 def main() -> None:
     """Run the command line; every foreseen error is a message and an exit code, no traceback."""
+    for name in ("stdout", "stderr"):  # closed before we were called, as by 2>&-
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # curves and names must not end an audit
             stream.reconfigure(errors="backslashreplace")

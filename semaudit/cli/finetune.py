@@ -108,7 +108,7 @@ def finetune(
       is written, is worse in something on the held-out pictures by more than chance, or is
       degenerate, or, without labels, has more other answers there than --max-accuracy-drop allows
     2 the command line or the configuration is wrong
-    3 the model or the pictures cannot be used, or the run was broken off
+    3 the model or the pictures cannot be used, the run was broken off, or nobody read its result
     """
     from semaudit.settings import resolve
 
@@ -139,14 +139,15 @@ def finetune(
     if not tuned.main:  # a launcher would end the one that still writes where another fails
         raise typer.Exit(0)
     good = tuned.improved and not tuned.worse
-    with all_printed(f"; the run is done, and its evidence is in {tuned.folder}"):
+    code = 0 if good else 1
+    with all_printed(f"; the run is done, with code {code}, and its evidence is in {tuned.folder}"):
         if not quiet:
             _print(tuned, stdout())
         elif not good:
             from rich.console import Console
 
             _print(tuned, Console(stderr=True, highlight=False), ("red",))
-    raise typer.Exit(0 if good else 1)
+    raise typer.Exit(code)
 
 
 def _print(tuned: Tuned, console: Console, styles: Collection[str] | None = None) -> None:

@@ -61,26 +61,36 @@ def live(*, shown: bool) -> Iterator[Watch]:
 
 def lines() -> Watch:
     """For a log: a line at each new stage, every few seconds in it, and at the end of training."""
-    stage, shift, due, closed = "", None, 0.0, False
+    last: Tick | None = None
+    due, untold, closed = 0.0, False, False
 
-    def watch(tick: Tick) -> None:
-        nonlocal stage, shift, due, closed
-        now, begins = time.monotonic(), tick.stage != stage
-        # The last update is told once its validation is done.
-        ends = tick.terms is not None and tick.update == tick.updates and tick.shift != shift
-        shift = tick.shift
-        if closed or not (begins or ends or now >= due):
-            return
-        stage, due = tick.stage, now + BETWEEN
-        said = _said(tick)
-        far = f" {tick.update:,}/{tick.updates:,}" if said or not begins else ""
+    def tell(text: str) -> None:
+        nonlocal closed
         try:
-            print(f"{stage}{far}{f': {said}' if said else ''}", file=sys.stderr, flush=True)
+            print(text, file=sys.stderr, flush=True)
         except OSError:  # nobody reads any more, as of 2>&1 | head: the work goes on
             closed = True
             discard(sys.stderr)
 
+    def watch(tick: Tick) -> None:
+        nonlocal last, due, untold
+        begins = last is None or tick.stage != last.stage
+        if begins and untold and last is not None and last.terms and not closed:
+            tell(_line(last, begins=False))
+        now = time.monotonic()
+        untold = not (begins or now >= due)
+        if not (untold or closed):
+            tell(_line(tick, begins=begins))
+            due = now + BETWEEN
+        last = tick
+
     return watch
+
+
+def _line(tick: Tick, *, begins: bool) -> str:
+    said = _said(tick)
+    far = f" {tick.update:,}/{tick.updates:,}" if said or not begins else ""
+    return f"{tick.stage}{far}{f': {said}' if said else ''}"
 
 
 def _said(tick: Tick) -> str:

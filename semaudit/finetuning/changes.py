@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from semaudit.battery import open_battery
-from semaudit.errors import ProbeError, UsageError
+from semaudit.errors import ProbeError, UsageError, did_you_mean
 from semaudit.finetuning.generic import Generic
 from semaudit.finetuning.recipe import Recipe
 from semaudit.gradients import Differentiator
@@ -156,6 +156,9 @@ def changes_of(recipe: Recipe) -> Changes:
         try:
             chosen += open_battery(select=selected).probes
         except ProbeError as error:
+            for each in selected:
+                if near := did_you_mean(each, (GENERIC, WORST)):
+                    raise ProbeError(f"--perturb: nothing is called {each!r}{near}") from error
             raise ProbeError(f"--perturb: {error}; or {GENERIC}, or {WORST}") from error
     probes = _to_train_under(chosen)
     if probes:

@@ -11,7 +11,7 @@ from semaudit.finetuning.interpolation import Point
 
 _ROUNDING = 1e-9
 
-Reason = Literal["", "untrained", "chance", "overshot", "flips", "loses"]
+Reason = Literal["", "untrained", "infinite", "chance", "overshot", "flips", "loses"]
 """What keeps the original; empty where nothing does."""
 
 _ADVICE: dict[Reason, str] = {
@@ -20,7 +20,7 @@ _ADVICE: dict[Reason, str] = {
     "flips": "a smaller --lr or --alpha may hold the answers",
     "loses": "a smaller --lr or --alpha may keep more",
 }
-_SEARCHED = "more updates, more pictures or a longer --auto-time may find some"
+_SEARCHED = "more updates, more pictures or a longer --auto-time may find a better pair"
 _DIVERGED = "a smaller --lr, or --clip-grad, may keep training finite"
 
 
@@ -69,8 +69,8 @@ def choose(points: Sequence[Point], max_drop: float, what: str) -> Choice:
             None,
             "all weights with less shift on validation flip more often: "
             f"{100 * original.flips:.2f} % -> {100 * faded.flips:.2f} % at the least, while the "
-            f"mean entropy goes from {original.entropy:.3g} to {faded.entropy:.3g} bits: the "
-            "answers fade rather than hold",
+            f"mean entropy goes from {original.entropy:.3g} to {faded.entropy:.3g} bits"
+            f"{': the answers fade rather than hold' * (faded.entropy > original.entropy)}",
             "flips",
         )
     keeping = [point for point in steady if keeps(point, max_drop)]
@@ -100,7 +100,7 @@ def advice_on(choice: Choice, *, diverged: bool, searched: bool) -> str | None:
     """
     if choice.point is not None:
         return None
-    if diverged:
+    if diverged or choice.reason == "infinite":
         return _DIVERGED
     return _SEARCHED if searched and choice.reason in _ADVICE else _ADVICE.get(choice.reason)
 
@@ -124,7 +124,7 @@ def _by_chance(original: Point, finite: Sequence[Point], tuned: Point) -> Choice
     why = "no weights have surely less shift on validation"
     nearest = min(finite, key=lambda point: point.shift, default=None)
     if nearest is None:
-        return Choice(None, f"{why}: but for the original's, answers are not finite", "overshot")
+        return Choice(None, f"{why}: but for the original's, answers are not finite", "infinite")
     return Choice(
         None,
         f"{why}: the lowest mean shift is {nearest.shift:.4g}, of the {named(nearest.share)}, and "

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from semaudit.errors import UsageError
+from semaudit.errors import AuditError, UsageError, last_line
 from semaudit.files import appearing_file
 from semaudit.finetuning.plan import Ended
-from semaudit.folder import partial
+from semaudit.folder import move_in, partial
 
 STATE, LOG, SEARCH = "state.pt", "log.jsonl", "search.json"
 
@@ -95,23 +97,43 @@ class Keeper:
         stated, loose = json.loads(json.dumps([identity, free or {}]))
         return cls(partial(out), stated, loose, resume)
 
-    def begin(self) -> None:
-        """Make the folder, in place of an earlier run's, now that there is something to keep."""
-        if not self.begun:
-            self.forget()
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def put(self, name: str, write: Callable[[Path], object]) -> None:
+        """Write a file, whole or not at all; the first one brings the folder.
+
+        An earlier run's folder goes only once the new one is in its place.
+        """
+        if self.begun:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with appearing_file(self.folder / name) as work:
+                write(work)
+            return
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent))
+        try:
+            made.chmod(0o755)
+            write(made / name)
+            move_in(made, self.folder)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
         self.begun = True
 
     def save(self, kept: Kept) -> None:
-        """Write the state, whole or not at all."""
-        self.begin()
+        """Write the state, whole or not at all.
+
+        Raises:
+            AuditError: it cannot be written, as to a full disk.
+        """
         state = {
             "identity": json.dumps(self.identity),
             **{each.name: getattr(kept, each.name) for each in fields(kept)},
             "free": self.free,
         }
-        with appearing_file(self.folder / STATE) as work:
-            torch.save(state, work)
+        try:
+            self.put(STATE, lambda path: torch.save(state, path))
+        except RuntimeError as error:  # torch's own, of a file that it cannot write
+            raise AuditError(
+                f"the state cannot be written to {self.folder}: {last_line(error)}"
+            ) from error
 
     def load(self) -> Kept | None:
         """The state, or None where there is none.
@@ -176,19 +198,29 @@ class Log:
     Args:
         path: None writes nowhere, as in processes other than the main one.
         updates: how many are done: what a broken run wrote of later ones is taken back.
+        held: whether lines wait until they are released, as the folder is not there yet.
     """
 
-    def __init__(self, path: Path | None, updates: int = 0) -> None:
+    def __init__(self, path: Path | None, updates: int = 0, *, held: bool = False) -> None:
         self._path, self._updates, self._begun = path, updates, False
+        self._held: list[str] | None = [] if held else None
 
     def write(self, **line: object) -> None:
         """Add a line."""
-        if self._path is None:
-            return
-        if not self._begun:
-            self._begin(self._path)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        text = json.dumps(line) + "\n"
+        if self._held is not None:
+            self._held.append(text)
+        elif self._path is not None:
+            if not self._begun:
+                self._begin(self._path)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(text)
+
+    def release(self) -> None:
+        """Add the lines that wait."""
+        held, self._held = self._held or [], None
+        for text in held:
+            self.write(**json.loads(text))
 
     def _begin(self, path: Path) -> None:
         self._begun = True

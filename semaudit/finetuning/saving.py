@@ -42,7 +42,7 @@ def check_place(out: Path, model: object) -> None:
         raise UsageError(f"-o {out}: name a file that ends in {SUFFIX}, as smoother{SUFFIX}")
     check_file(out)
     refuse_undecodable(out, "-o")
-    longest = f".{out.resolve().stem}-{'x' * 8}{SUFFIX}"  # while it is written
+    longest = f".{evidence_beside(out).name}-{'x' * 8}"  # while another takes its place
     over = len(os.fsencode(longest)) - _NAME_MAX
     if over > 0:
         raise UsageError(f"-o {out}: the name is too long by {over}")
@@ -65,6 +65,11 @@ def check_earlier(out: Path, *, force: bool, resume: bool) -> None:
                 raise UsageError(
                     f"--resume: there is nothing to go on with, {each} is of a run that is done; "
                     "--force starts afresh"
+                )
+            if (partial(out) / STATE).is_file():
+                raise UsageError(
+                    f"{each} exists, and {partial(out)} is of a run that was broken off: --resume "
+                    "--force goes on with that, --force starts afresh"
                 )
             raise UsageError(f"{each} exists: --force replaces it")
 

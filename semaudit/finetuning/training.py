@@ -94,6 +94,7 @@ class Trainer:
             return
         if ended is not None and not self._late():
             self._keeper.save(Kept.of(ended))
+            self._log.release()
             return
         tensors: dict[str, Any] = {
             "weights": weights_of(self._module),
@@ -104,6 +105,7 @@ class Trainer:
         if self._average is not None:
             tensors["average"] = weights_of(self._average.module)
         self._keeper.save(Kept(self.update, self.seconds, self.stepper.size, tensors))
+        self._log.release()
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Ended:
         """Train up to the last update.
@@ -119,6 +121,9 @@ class Trainer:
         why: str | None = None
         if self._late():  # of a run that went on
             return self._ended(self._out_of_time())
+        first = not self.update
+        if first:
+            self._log.write(update=0, validation=self._original.means())
         for batch in self._shares(self.plan.updates - self.update):
             sums = self._advance(batch, float(stop()))
             self.seconds = before + time.monotonic() - started
@@ -129,9 +134,10 @@ class Trainer:
                 why = self._validate()
                 if why is not None:
                     break
-            if time.monotonic() - kept_at > KEEP_EVERY:
+            # The first update's state takes the place of an earlier run's.
+            if first or time.monotonic() - kept_at > KEEP_EVERY:
                 self.keep()
-                kept_at = time.monotonic()
+                first, kept_at = False, time.monotonic()
             stopped, self._clock = sums[-2:]
             if stopped:
                 self.keep()
@@ -189,7 +195,7 @@ class Trainer:
         """One update; its sums, or None where the loss or a gradient is not finite."""
         if self._schedule is not None:
             self._schedule.step_update(self._place())
-        engine, first = self._engine, not self.update
+        engine = self._engine
         sums = self.stepper.take(batch, self.update, self.plan.batch)
         # What all must know rides along: one message an update.
         more = sums.new_tensor([stop, self.seconds if engine.main else 0.0])
@@ -199,9 +205,6 @@ class Trainer:
         finite = math.isfinite(found[len(TERMS)]) and (engine.scaled or math.isfinite(norm))
         if finite:
             self._step()
-        if first:  # no sooner: until an update worked, an earlier run's state stays
-            self.keep()
-            self._log.write(update=0, validation=self._original.means())
         if not finite:
             return None
         self._tell(found, norm)

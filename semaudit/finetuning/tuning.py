@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from semaudit.errors import UsageError
-from semaudit.files import appearing_file
 from semaudit.finetuning import record
 from semaudit.finetuning.baselines import Baseline, run_baselines
 from semaudit.finetuning.bench import Bench
@@ -155,6 +154,8 @@ def _left(keeper: Keeper, out: Path) -> str:
     """What an interrupted run leaves, in words."""
     if keeper.holds:
         return f"what was done is kept in {keeper.folder}: {to_go_on(out)} goes on from there"
+    if keeper.begun and not keeper.folder.exists():
+        return "the run was done, and what came of it is written"
     earlier = f", and {keeper.folder} is as it was" if keeper.holds_any else ""
     return f"nothing of this run is kept{earlier}"
 
@@ -179,7 +180,7 @@ def _carried_out(
         document["advice"] = advice_on(choice, diverged=ended.diverged, searched=searched)
         document["audits"] = audits.settings.model_dump(mode="json", include=set(MEASURING))
         if kept is not None:
-            document["notes"] += _gone_on(keeper, kept)
+            document["notes"] += _gone_on(keeper, kept, ended)
         others: list[Baseline] = []
         if bench.recipe.baselines:
             others, notes = run_baselines(bench, ended, searched=searched, watch=watch)
@@ -195,9 +196,10 @@ def _carried_out(
     return Tuned(classifier, out if improved else None, folder, document, bench.engine.main)
 
 
-def _gone_on(keeper: Keeper, kept: Kept) -> Iterator[str]:
+def _gone_on(keeper: Keeper, kept: Kept, ended: Ended) -> Iterator[str]:
     """Notes on a run that was broken off."""
-    where = "with the choice and the proof" if kept.done else f"after update {kept.updates}"
+    trained = ended.updates > kept.updates
+    where = f"after update {kept.updates}" if trained else "with the choice and the proof"
     yield f"the run was broken off, and --resume went on {where}"
     yield from changed(kept.free, keeper.free)
 
@@ -212,9 +214,8 @@ def _searched(bench: Bench, keeper: Keeper, watch: Watch) -> tuple[Bench, Found 
     else:
         found = search(bench, bench.recipe.auto_time, watch=watch)
         if bench.engine.main:
-            keeper.begin()
-            with appearing_file(path) as work:
-                work.write_text(json.dumps(record.plain(asdict(found))), "utf-8")
+            text = json.dumps(record.plain(asdict(found)))
+            keeper.put(SEARCH, lambda path: path.write_text(text, "utf-8"))
     return replace(bench, recipe=recipe_for(bench.recipe, found.best)), found
 
 
@@ -229,8 +230,11 @@ def _found_before(path: Path) -> Found:
 def _trained(bench: Bench, keeper: Keeper, kept: Kept | None, watch: Watch) -> Ended:
     if kept is not None and kept.done:
         return kept.ended
+    main = bench.engine.main
     log = Log(
-        keeper.folder / LOG if bench.engine.main else None, 0 if kept is None else kept.updates
+        keeper.folder / LOG if main else None,
+        0 if kept is None else kept.updates,
+        held=main and not keeper.begun,
     )
     trainer = bench.trainer(bench.recipe, bench.recipe.objective, log, watch=watch, keeper=keeper)
     if kept is not None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from semaudit.comparing.words import ALPHA
-from semaudit.finetuning.chance import AGREEMENT, DEGENERATE
+from semaudit.finetuning.chance import AGREEMENT, DEGENERATE, MEASURES
 from semaudit.report.text import number, percent
 
 Line = tuple[str, str]
@@ -113,7 +112,7 @@ def _proof(proof: dict[str, Any]) -> Iterator[Line]:
 def _is_told(change: dict[str, Any], proof: dict[str, Any]) -> bool:
     if change["place"] == "clean":
         return change["metric"] == "accuracy" and "accuracy_before" in proof
-    return change["metric"] in ("shift", "flip_rate") and change["place"] in ("all", "held-out")
+    return change["metric"] in MEASURES.values() and change["place"] in ("all", "held-out")
 
 
 def _paired(change: dict[str, Any], proof: dict[str, Any]) -> Line:
@@ -125,7 +124,7 @@ def _paired(change: dict[str, Any], proof: dict[str, Any]) -> Line:
     return (
         f"  {change['metric'].replace('_', ' ')}, {place}: change "
         f"{change['difference']['value']:+.4f}, paired 95 % interval {_end(low)} to {_end(high)}"
-        f"{'' if shown else _by_signs(change)}",
+        f"{'' if shown else _by_signs(change, proof)}",
         "" if shown else "yellow",
     )
 
@@ -139,7 +138,7 @@ def _verdict(proof: dict[str, Any]) -> Iterator[Line]:
     if better:
         yield (
             f"Verdict: better on the held-out pictures in {', '.join(better)}, and worse in "
-            "nothing, by more than chance",
+            "nothing, by more than chance; comparison.md has every interval",
             "green",
         )
     else:
@@ -218,15 +217,15 @@ def _is_worse(metric: str) -> str:
     return f"{name} is WORSE on the held-out pictures, by more than chance{remedy}"
 
 
-def _by_signs(change: dict[str, Any]) -> str:
-    """Where the interval shows nothing: whether the exact sign test does."""
+def _by_signs(change: dict[str, Any], proof: dict[str, Any]) -> str:
+    """Where the interval shows nothing: whether the sign test does, as the verdict takes it."""
     if change["lower"] + change["higher"] == 0:
         return ": no picture changed"
-    if change["p_value"] > ALPHA:
-        return ": it holds 0, so this may be chance"
-    rose = change["higher"] > change["lower"]
-    way = "better" if rose == change["higher_is_better"] else "worse"
-    return f": it holds 0, yet by the sign test more pictures got {way} than by chance"
+    judged = any(each["place"] == "held-out" for each in proof["paired"])
+    for way in ("better", "worse") if (change["place"] == "held-out") == judged else ():
+        if change["metric"] in proof[way]:
+            return f": it holds 0, yet by the sign test more pictures got {way} than by chance"
+    return ": it holds 0, so this may be chance"
 
 
 def _end(value: float | None) -> str:

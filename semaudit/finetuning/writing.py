@@ -96,7 +96,7 @@ def write(outcome: Outcome, desk: Desk) -> None:
         document["out"] = str(desk.out)
     elif desk.out.exists():
         document["notes"].append(
-            f"{desk.out} and {evidence_of(desk.out)} are of an earlier run, and stay as they were"
+            f"{desk.out} was there before, and stays as it was; the evidence of this run lies apart"
         )
     record.write(desk.folder / record.RECORD, document)
     for each in desk.folder.glob("*.partial"):  # audits that were broken off, and run since
@@ -108,6 +108,8 @@ def write(outcome: Outcome, desk: Desk) -> None:
         save(outcome.classifier.module, desk.out, header)
     target = target_of(desk.out, improved=improved)
     move_in(desk.folder, target)
+    if improved:  # what an earlier run did not better is of other weights
+        shutil.rmtree(evidence_beside(desk.out), ignore_errors=True)
     for name in (STATE, SEARCH):  # what only a broken run needs: until here this was one
         (target / name).unlink(missing_ok=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -201,6 +202,13 @@ def test_a_closed_standard_error_does_not_end_the_work(
     assert (tmp_path / "smoother.safetensors").is_file()
 
 
+def test_streams_that_were_never_open(place: tuple[str, ...], tmp_path: Path) -> None:
+    command = shlex.join([sys.executable, "-m", "semaudit", *place, *STRONG])
+    ended = subprocess.run(f"{command} >&- 2>&-", cwd=tmp_path, shell=True, check=False)
+    assert ended.returncode == 0
+    assert (tmp_path / "smoother.safetensors").is_file()
+
+
 def test_a_closed_standard_output_does_not_hide_that_the_run_is_done(
     place: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -211,8 +219,8 @@ def test_a_closed_standard_output_does_not_hide_that_the_run_is_done(
     os.close(writing)
     assert ended.returncode == 3
     assert ended.stderr.splitlines()[-1] == (
-        "semaudit: error: standard output was closed before all was printed; the run is done, and "
-        "its evidence is in smoother.finetune"
+        "semaudit: error: standard output was closed before all was printed; the run is done, with "
+        "code 0, and its evidence is in smoother.finetune"
     )
     assert (tmp_path / "smoother.safetensors").is_file()
 

@@ -105,10 +105,10 @@ def test_places_that_take_no_file(tmp_path: Path) -> None:
             enter(ALONE, ExitStack(), link, "a model", force=True, resume=False)
         link.unlink()
     with ExitStack() as held:
-        longest = tmp_path / f"{'a' * 233}.safetensors"
+        longest = tmp_path / f"{'a' * 225}.safetensors"
         enter(ALONE, held, longest, "a model", force=False, resume=False)
         with pytest.raises(UsageError, match="the name is too long by 1"):
-            enter(ALONE, held, longest.with_stem("a" * 234), "a model", force=False, resume=False)
+            enter(ALONE, held, longest.with_stem("a" * 226), "a model", force=False, resume=False)
 
 
 def test_pictures_are_asked_for_first(tmp_path: Path) -> None:

@@ -376,7 +376,7 @@ def test_an_earlier_result_outlives_a_run_that_gains_nothing(tmp_path: Path) -> 
     ended = tuned(out, force=True, lr=1e-30, epochs=1)
     assert not ended.improved
     assert out.read_bytes() == b"earlier"
-    assert any("of an earlier run" in note for note in ended.record["notes"])
+    assert any("was there before, and stays as it was" in note for note in ended.record["notes"])
 
 
 def test_what_moves_pictures_alike_is_seen_whatever_its_family_is_called(tmp_path: Path) -> None:

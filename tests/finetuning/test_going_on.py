@@ -8,6 +8,7 @@ import shutil
 import signal
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -237,13 +238,54 @@ def test_a_fresh_run_has_its_own_state_from_its_first_update_on(tmp_path: Path) 
     seen: list[int] = []
 
     def look(tick: Any) -> None:
-        if tick.stage == "training" and not seen:
+        if tick.stage == "training" and tick.update == 2 and not seen:
             state = torch.load(partial(out) / "state.pt", weights_only=True)
             seen.append(state["updates"])
             assert not (partial(out) / "search.json").exists()
 
     finetune(trained(), source(96), out, force=True, watch=look, **settings)
     assert seen == [1]
+
+
+def test_a_state_that_cannot_be_written_takes_no_other_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "a.safetensors"
+    broken_off(out, "training", 3, trained(), source(96), **QUICK, steps=6)
+    before = contents(partial(out))
+    full = RuntimeError("PytorchStreamWriter failed writing file data/0")
+    with monkeypatch.context() as patch:
+        patch.setattr("torch.save", mock.Mock(side_effect=full))
+        with pytest.raises(AuditError, match=r"the state cannot be written to .*: PytorchStream"):
+            finetune(trained(), source(96), out, force=True, **QUICK)
+    assert contents(partial(out)) == before
+    assert {each.name for each in tmp_path.iterdir()} == {partial(out).name}
+
+
+def test_a_kill_after_an_epoch_of_one_update_goes_on_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state of the first update knows that its validation was good."""
+    settings = {**QUICK, "batch_size": 512, "epochs": 4, "opt": "sgd", "lr": 1e3}
+    settings |= {"sched": "constant", "max_accuracy_drop": 100}
+    out, left = tmp_path / "a.safetensors", tmp_path / "left"
+
+    real = Keeper.save
+
+    def save(keeper: Keeper, kept: Kept) -> None:
+        real(keeper, kept)
+        if not left.exists():
+            shutil.copytree(keeper.folder, left)
+
+    whole = finetune(trained(), source(96), tmp_path / "whole.safetensors", **settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "save", save)
+        finetune(trained(), source(96), out, **settings)
+    again = tmp_path / "again.safetensors"
+    shutil.copytree(left, partial(again))
+    resumed = finetune(trained(), source(96), again, resume=True, **settings)
+    assert resumed.record["frontier"] == whole.record["frontier"]
+    assert resumed.record["training"]["updates"] == whole.record["training"]["updates"]
 
 
 def test_what_a_resumed_run_has_otherwise_is_noted(tmp_path: Path) -> None:
@@ -269,13 +311,13 @@ def test_where_nothing_improves_earlier_weights_keep_their_evidence(tmp_path: Pa
     for _ in range(2):
         second = finetune(trained(), source(240), out, force=True, **{**settings, "lr": 1e-30})
         assert not second.improved
-        assert second.folder == tmp_path / "a.unimproved.finetune"
+        assert second.folder == tmp_path / "a.finetune.unimproved"
         assert (contents(first.folder), out.read_bytes()) == before
         assert json.loads((second.folder / "finetune.json").read_text("utf-8"))["choice"][
             "improved"
         ] is False  # fmt: skip
     (second.folder / "finetune.json").unlink()
-    with pytest.raises(UsageError, match=r"a\.unimproved\.finetune is of no earlier run"):
+    with pytest.raises(UsageError, match=r"a\.finetune\.unimproved is of no earlier run"):
         finetune(trained(), source(240), out, force=True, **settings)
 
 
