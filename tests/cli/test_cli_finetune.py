@@ -231,7 +231,14 @@ def test_of_two_processes_the_first_says_why_they_are_refused(
     place: tuple[str, ...], tmp_path: Path, *, locked: bool
 ) -> None:
     out = tmp_path / "a.safetensors"
-    launch = (sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2")
+    launch = (
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+    )
     command = (*launch, "-m", "semaudit", *place, "-o", out.name)
     if locked:  # and a state is there already, which is of no broken run
         partial(out).mkdir()
@@ -252,7 +259,14 @@ def test_of_two_processes_the_first_says_why_they_are_refused(
 def test_two_processes_are_one_of_the_same_batch(
     process: Run, place: tuple[str, ...], tmp_path: Path
 ) -> None:
-    launch = (sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2")
+    launch = (
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+    )
     module = ("-m", "semaudit")
     settings = (*place, *STRONG)
     one = process(*settings, "-o", "one.safetensors", program=(sys.executable, *module))
@@ -291,7 +305,15 @@ def test_a_proof_may_take_longer_than_processes_wait_for_each_other(
         "main()\n",
         "utf-8",
     )
-    launch = (sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", str(program))
+    launch = (
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        str(program),
+    )
     ended = process(*place, *STRONG, program=launch)
     assert ended.code == 0, ended.stderr
     folder = tmp_path / "smoother.finetune"
