@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +13,9 @@ from semaudit.finetuning.keeping import Keeper
 from semaudit.finetuning.locking import alone
 from semaudit.finetuning.saving import check_earlier, check_place
 from semaudit.folder import to_go_on
+
+_GRACE = 5.0
+"""Seconds in which the first process can say why all are refused."""
 
 
 def enter(
@@ -39,6 +43,8 @@ def enter(
         except UsageError as error:
             refused = error
     if not engine.told(float(refused is None)):
+        if refused is None:  # a launcher ends all once one has: not before the first says why
+            time.sleep(_GRACE)
         raise refused or UsageError("the first of the processes was refused, and says why")
 
 

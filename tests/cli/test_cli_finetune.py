@@ -250,9 +250,11 @@ def test_of_two_processes_the_first_says_why_they_are_refused(
     said = [line for line in ended.stderr.splitlines() if line.startswith("semaudit: error: ")]
     why = "another run is at work on" if locked else "a.safetensors exists: --force replaces it"
     assert ended.returncode == 1  # the launcher's
-    assert len(said) == 2
-    assert sum("the first of the processes was refused" in line for line in said) == 1
+    # The launcher may end the other one before it says so.
+    others = [line for line in said if "the first of the processes was refused" in line]
+    assert len(others) <= 1
     assert sum(why in line for line in said) == 1
+    assert len(said) == 1 + len(others)
 
 
 @pytest.mark.slow
