@@ -203,24 +203,23 @@ class Log:
 
     def __init__(self, path: Path | None, updates: int = 0, *, held: bool = False) -> None:
         self._path, self._updates, self._begun = path, updates, False
-        self._held: list[str] | None = [] if held else None
+        self._held: list[dict[str, object]] | None = [] if held else None
 
     def write(self, **line: object) -> None:
         """Add a line."""
-        text = json.dumps(line) + "\n"
         if self._held is not None:
-            self._held.append(text)
+            self._held.append(line)
         elif self._path is not None:
             if not self._begun:
                 self._begin(self._path)
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(text)
+                file.write(json.dumps(line) + "\n")
 
     def release(self) -> None:
         """Add the lines that wait."""
         held, self._held = self._held or [], None
-        for text in held:
-            self.write(**json.loads(text))
+        for line in held:
+            self.write(**line)
 
     def _begin(self, path: Path) -> None:
         self._begun = True

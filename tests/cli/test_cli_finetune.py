@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from unittest import mock
@@ -31,6 +32,10 @@ pytest.importorskip("matplotlib")
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 QUICK = ("--device", "cpu", "--select", "brightness", "--no-gradients")
+LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+TOGETHER = (sys.executable, *LAUNCHER)
+"""Two processes, which meet on a port of their own."""
+
 STRONG = ("--lr", "1e-3", "--alpha", "20", "--epochs", "6")
 
 
@@ -189,14 +194,20 @@ def test_an_interrupt_is_said_with_what_is_left(
     assert (ended.code, ended.stderr) == (3, f"semaudit: error: interrupted{said}\n")
 
 
-def test_a_closed_standard_error_does_not_end_the_work(
-    place: tuple[str, ...], tmp_path: Path
-) -> None:
-    command = [sys.executable, "-m", "semaudit", *place, *STRONG]
+@pytest.fixture
+def unread() -> Iterator[int]:
+    """A pipe to write to, whose reader has left."""
     reading, writing = os.pipe()
     os.close(reading)
-    ended = subprocess.run(command, cwd=tmp_path, stderr=writing, stdout=subprocess.PIPE)
+    yield writing
     os.close(writing)
+
+
+def test_a_closed_standard_error_does_not_end_the_work(
+    place: tuple[str, ...], tmp_path: Path, unread: int
+) -> None:
+    command = [sys.executable, "-m", "semaudit", *place, *STRONG]
+    ended = subprocess.run(command, cwd=tmp_path, stderr=unread, stdout=subprocess.PIPE)
     assert ended.returncode == 0
     assert b"Verdict: " in ended.stdout
     assert (tmp_path / "smoother.safetensors").is_file()
@@ -210,13 +221,10 @@ def test_streams_that_were_never_open(place: tuple[str, ...], tmp_path: Path) ->
 
 
 def test_a_closed_standard_output_does_not_hide_that_the_run_is_done(
-    place: tuple[str, ...], tmp_path: Path
+    place: tuple[str, ...], tmp_path: Path, unread: int
 ) -> None:
     command = [sys.executable, "-m", "semaudit", *place, *STRONG]
-    reading, writing = os.pipe()
-    os.close(reading)
-    ended = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True)
-    os.close(writing)
+    ended = subprocess.run(command, cwd=tmp_path, stdout=unread, stderr=subprocess.PIPE, text=True)
     assert ended.returncode == 3
     assert ended.stderr.splitlines()[-1] == (
         "semaudit: error: standard output was closed before all was printed; the run is done, with "
@@ -231,15 +239,7 @@ def test_of_two_processes_the_first_says_why_they_are_refused(
     place: tuple[str, ...], tmp_path: Path, *, locked: bool
 ) -> None:
     out = tmp_path / "a.safetensors"
-    launch = (
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-    )
-    command = (*launch, "-m", "semaudit", *place, "-o", out.name)
+    command = (*TOGETHER, "-m", "semaudit", *place, "-o", out.name)
     if locked:  # and a state is there already, which is of no broken run
         partial(out).mkdir()
         (partial(out) / "state.pt").touch()
@@ -261,18 +261,10 @@ def test_of_two_processes_the_first_says_why_they_are_refused(
 def test_two_processes_are_one_of_the_same_batch(
     process: Run, place: tuple[str, ...], tmp_path: Path
 ) -> None:
-    launch = (
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-    )
     module = ("-m", "semaudit")
     settings = (*place, *STRONG)
     one = process(*settings, "-o", "one.safetensors", program=(sys.executable, *module))
-    two = process(*settings, "-o", "two.safetensors", program=(*launch, *module))
+    two = process(*settings, "-o", "two.safetensors", program=(*TOGETHER, *module))
     assert (one.code, two.code) == (0, 0)
     losses, shifts = [], []
     for name in ("one", "two"):
@@ -307,16 +299,7 @@ def test_a_proof_may_take_longer_than_processes_wait_for_each_other(
         "main()\n",
         "utf-8",
     )
-    launch = (
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-        str(program),
-    )
-    ended = process(*place, *STRONG, program=launch)
+    ended = process(*place, *STRONG, program=(*TOGETHER, str(program)))
     assert ended.code == 0, ended.stderr
     folder = tmp_path / "smoother.finetune"
     assert (folder / "after").is_dir()
